@@ -1,0 +1,68 @@
+"""A transactional job queue for applications whose data already lives in PostgreSQL.
+
+    from jobqueue import JobQueue
+
+    jobs = JobQueue()
+
+    @jobs.task
+    def send_welcome(user_id: int) -> None: ...
+
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO users ...")
+        send_welcome.enqueue(connection, user_id=42)   # exists if the transaction commits
+"""
+
+from jobqueue.client.context import CurrentJob, current_job
+from jobqueue.client.queue import JobQueue
+from jobqueue.client.task import Task
+from jobqueue.core.errors import (
+    ApplicationError,
+    ArgumentError,
+    ConfigurationError,
+    DatabaseUnavailable,
+    DatabaseUrlError,
+    JobQueueError,
+    NoCurrentJob,
+    SchemaError,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+    TaskError,
+    UnsupportedConnection,
+)
+from jobqueue.core.outcome import Cancel, Snooze
+from jobqueue.core.priority import Priority
+from jobqueue.core.retry import Constant, Exponential, Linear, Retry
+from jobqueue.core.states import State
+from jobqueue.store.jobs import Enqueued
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ApplicationError",
+    "ArgumentError",
+    "Cancel",
+    "ConfigurationError",
+    "Constant",
+    "CurrentJob",
+    "DatabaseUnavailable",
+    "DatabaseUrlError",
+    "Enqueued",
+    "Exponential",
+    "JobQueue",
+    "JobQueueError",
+    "Linear",
+    "NoCurrentJob",
+    "Priority",
+    "Retry",
+    "SchemaError",
+    "SchemaMissing",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "Snooze",
+    "State",
+    "Task",
+    "TaskError",
+    "UnsupportedConnection",
+    "current_job",
+]

@@ -1,0 +1,1 @@
+"""What an application calls: JobQueue, tasks, enqueue, current_job."""

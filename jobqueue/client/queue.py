@@ -1,0 +1,123 @@
+"""JobQueue: an application's tasks, and where its database is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar, overload
+
+import psycopg
+
+from jobqueue.client.task import Task
+from jobqueue.core.errors import DatabaseUnavailable, TaskError
+from jobqueue.core.names import check_queue_name, check_task_name
+from jobqueue.core.options import EnqueueOptions
+from jobqueue.core.priority import Priority, to_priority
+from jobqueue.core.retry import Retry
+from jobqueue.store.database import URL_VARIABLE, to_conninfo
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class JobQueue:
+    """An application's tasks. Nothing is opened when it is made.
+
+    database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.
+    """
+
+    def __init__(self, database_url: str | None = None) -> None:
+        self._database_url = database_url
+        self._tasks: dict[str, Task[..., Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"<JobQueue tasks={sorted(self._tasks)}>"
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The registered tasks by name."""
+        return MappingProxyType(self._tasks)
+
+    @property
+    def database_url(self) -> str | None:
+        """The database's URL, from the constructor or the environment, read when asked."""
+        return self._database_url or os.environ.get(URL_VARIABLE)
+
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+
+    @overload
+    def task(
+        self,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        priority: int | str = Priority.NORMAL,
+        retry: Retry | None = None,
+    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+    def task(
+        self,
+        function: Callable[P, R] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        queue: str = "default",
+        priority: int | str = Priority.NORMAL,
+        retry: Retry | None = None,
+    ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
+        """Register a function as a task, bare or with options.
+
+        name: what jobs are stored under; the function's own name if None. Keep it when the
+            function is renamed, or jobs already enqueued find no task.
+        queue, priority: where its jobs go, unless an enqueue says otherwise.
+        retry: attempts and backoff; `Retry()` if None: 5 attempts after 1, 2, 4, 8 s and jitter.
+
+        An `async def` runs on the worker's event loop, a plain function in a thread.
+        Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
+        ConfigurationError for an option out of range.
+        """
+        policy = retry or Retry()
+        options = EnqueueOptions(
+            queue=check_queue_name(queue),
+            priority=to_priority(priority),
+            max_attempts=policy.attempts,
+        )
+
+        def register(function: Callable[P, R]) -> Task[P, R]:
+            task_name = check_task_name(name or getattr(function, "__name__", ""))
+            if task_name in self._tasks:
+                raise TaskError(
+                    f"task {task_name!r}: registered twice; give one of them another name "
+                    "with @jobs.task(name=...)"
+                )
+            task = Task(self, function, name=task_name, options=options, retry=policy)
+            self._tasks[task_name] = task
+            return task
+
+        return register if function is None else register(function)
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """Open a psycopg connection to the queue's database.
+
+        Raises DatabaseUrlError or DatabaseUnavailable.
+        """
+        try:
+            return psycopg.connect(to_conninfo(self.database_url))
+        except psycopg.OperationalError as error:
+            raise _unavailable(error) from error
+
+    async def aconnect(self) -> psycopg.AsyncConnection[Any]:
+        """Open a psycopg async connection to the queue's database; see `connect`."""
+        try:
+            return await psycopg.AsyncConnection.connect(to_conninfo(self.database_url))
+        except psycopg.OperationalError as error:
+            raise _unavailable(error) from error
+
+
+def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:
+    reason = " ".join(str(error).split())
+    return DatabaseUnavailable(
+        f"database: no connection ({reason}); check that the server runs and the URL names it"
+    )

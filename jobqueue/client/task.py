@@ -1,0 +1,147 @@
+"""A task: a registered function that is still an ordinary one, and the ways to enqueue it."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack
+
+from jobqueue.client import connections
+from jobqueue.core.arguments import Signature
+from jobqueue.core.errors import ArgumentError
+from jobqueue.core.options import EnqueueOptions, UsingOptions
+from jobqueue.core.retry import Retry
+from jobqueue.store import jobs as statements
+from jobqueue.store.jobs import Enqueued
+from jobqueue.store.statement import run, run_async
+
+if TYPE_CHECKING:
+    from jobqueue.client.queue import JobQueue
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# One statement of `enqueue_many` carries at most so much: far below what PostgreSQL takes, enough
+# that the round trip no longer counts.
+CHUNK_JOBS = 10_000
+CHUNK_CHARACTERS = 8_000_000
+
+
+class Task(Generic[P, R]):
+    """A registered function. Call it as the function it is, or enqueue it.
+
+    Made by `@jobs.task`. Every `enqueue` takes the connection first, by position; the job exists
+    if and only if that connection's transaction commits. A connection in autocommit mode commits
+    each enqueue by itself.
+    """
+
+    def __init__(
+        self,
+        queue: JobQueue,
+        function: Callable[P, R],
+        *,
+        name: str,
+        options: EnqueueOptions,
+        retry: Retry,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.name = name
+        self.function = function
+        self.options = options
+        self.retry = retry
+        self.signature = Signature(name, function)
+        self.is_async = inspect.iscoroutinefunction(function)
+        self._queue = queue
+        if self.is_async and sys.version_info >= (3, 12):
+            inspect.markcoroutinefunction(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function here and now, without a queue or a database."""
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Task {self.name!r} queue={self.options.queue!r}>"
+
+    def using(self, **options: Unpack[UsingOptions]) -> Task[P, R]:
+        """Give this task with other options for what is enqueued through it.
+
+        queue, priority, attempts, delay, run_at, job_id: see UsingOptions.
+        Raises ConfigurationError for an unknown option or a value out of range.
+        """
+        other = copy.copy(self)
+        other.options = self.options.using(options)
+        return other
+
+    def enqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
+        """Enqueue one job in the transaction of `connection`.
+
+        Raises ArgumentError if the arguments do not fit, before anything is sent, and
+        UnsupportedConnection if it is not a synchronous connection of a known kind.
+        """
+        return run(connections.executor(connection), self._statement(args, kwargs))[0]
+
+    async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
+        """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
+        execute = connections.executor_async(connection)
+        return (await run_async(execute, self._statement(args, kwargs)))[0]
+
+    def enqueue_many(
+        self, connection: object, items: Iterable[Mapping[str, object]], /
+    ) -> list[Enqueued]:
+        """Enqueue one job for each mapping of arguments, in order, in one transaction.
+
+        Thousands travel in one statement. Raises ArgumentError, with the `row` from 0, for the
+        first item that does not fit; roll back then, as for any error in a transaction.
+        """
+        execute = connections.executor(connection)
+        enqueued: list[Enqueued] = []
+        for chunk in self._chunks(items):
+            enqueued += run(execute, statements.enqueue_many(self.name, chunk, self.options))
+        return enqueued
+
+    async def aenqueue_many(
+        self, connection: object, items: Iterable[Mapping[str, object]], /
+    ) -> list[Enqueued]:
+        """Enqueue many through an asynchronous `connection`; see `enqueue_many`."""
+        execute = connections.executor_async(connection)
+        enqueued: list[Enqueued] = []
+        for chunk in self._chunks(items):
+            statement = statements.enqueue_many(self.name, chunk, self.options)
+            enqueued += await run_async(execute, statement)
+        return enqueued
+
+    def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
+        """Enqueue one job in a transaction of its own, over a connection made for it."""
+        with self._queue.connect() as connection:
+            return self.enqueue(connection, *args, **kwargs)
+
+    async def aenqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
+        """Enqueue one job in a transaction of its own; see `enqueue_now`."""
+        async with await self._queue.aconnect() as connection:
+            return await self.aenqueue(connection, *args, **kwargs)
+
+    def _statement(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> statements.Statement[Enqueued]:
+        arguments = self.signature.encode(self.signature.bind(args, kwargs))
+        return statements.enqueue(self.name, arguments, self.options)
+
+    def _chunks(self, items: Iterable[Mapping[str, object]]) -> Iterator[str]:
+        """Give the items as JSON arrays of a size that one statement carries well."""
+        chunk: list[str] = []
+        size = 0
+        for row, item in enumerate(items):
+            try:
+                encoded = self.signature.encode(self.signature.bind((), item))
+            except ArgumentError as error:
+                raise ArgumentError(error.task, error.parameter, error.rule, row=row) from error
+            chunk.append(encoded)
+            size += len(encoded)
+            if len(chunk) >= CHUNK_JOBS or size >= CHUNK_CHARACTERS:
+                yield f"[{','.join(chunk)}]"
+                chunk, size = [], 0
+        if chunk:
+            yield f"[{','.join(chunk)}]"

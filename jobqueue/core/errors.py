@@ -1,0 +1,85 @@
+"""Every error this package raises on purpose.
+
+    JobQueueError
+    ├── ConfigurationError        a setting, option or name that cannot be used
+    │   ├── DatabaseUrlError
+    │   └── ApplicationError      `module:attribute` that names no JobQueue
+    ├── TaskError                 a task that cannot be registered or found
+    ├── ArgumentError             arguments that do not fit the task's signature
+    ├── UnsupportedConnection     an object no adapter knows how to enqueue through
+    ├── DatabaseUnavailable       no connection within the time allowed
+    ├── SchemaError
+    │   ├── SchemaMissing
+    │   ├── SchemaTooOld
+    │   └── SchemaTooNew
+    └── NoCurrentJob              `current_job()` outside a job
+
+Each message reads `<subject and value>: <rule broken>; <what to do>`.
+"""
+
+
+class JobQueueError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigurationError(JobQueueError):
+    """A setting, option or name cannot be used."""
+
+
+class DatabaseUrlError(ConfigurationError):
+    """The database URL is missing or malformed."""
+
+
+class ApplicationError(ConfigurationError):
+    """`module:attribute` names no JobQueue."""
+
+
+class TaskError(JobQueueError):
+    """A task cannot be registered, or is not known."""
+
+
+class ArgumentError(JobQueueError):
+    """Arguments do not fit the task's signature.
+
+    task, parameter: where; the parameter is None when it is about all of them.
+    row: which item of an `enqueue_many`, from 0; None for a single enqueue.
+    """
+
+    def __init__(
+        self, task: str, parameter: str | None, rule: str, *, row: int | None = None
+    ) -> None:
+        self.task = task
+        self.parameter = parameter
+        self.rule = rule
+        self.row = row
+        where = f"argument {parameter!r}" if parameter else "arguments"
+        item = "" if row is None else f"row {row}: "
+        super().__init__(f"task {task!r}: {item}{where}: {rule}")
+
+
+class UnsupportedConnection(JobQueueError):  # noqa: N818 - reads as what it is
+    """No adapter knows how to enqueue through this object."""
+
+
+class DatabaseUnavailable(JobQueueError):  # noqa: N818 - reads as what it is
+    """No connection could be made within the time allowed."""
+
+
+class SchemaError(JobQueueError):
+    """The database's schema and this release do not fit."""
+
+
+class SchemaMissing(SchemaError):  # noqa: N818 - reads as what it is
+    """The schema `jobqueue` is not in this database."""
+
+
+class SchemaTooOld(SchemaError):  # noqa: N818 - reads as what it is
+    """The schema lacks what this release needs."""
+
+
+class SchemaTooNew(SchemaError):  # noqa: N818 - reads as what it is
+    """The schema no longer has what this release needs."""
+
+
+class NoCurrentJob(JobQueueError):  # noqa: N818 - reads as what it is
+    """`current_job()` was called outside a job."""

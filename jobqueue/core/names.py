@@ -1,0 +1,26 @@
+"""What a task or a queue may be called."""
+
+from __future__ import annotations
+
+from jobqueue.core.errors import ConfigurationError
+
+LONGEST_TASK_NAME = 200
+LONGEST_QUEUE_NAME = 63
+
+
+def check_task_name(name: str) -> str:
+    """Return `name`, or raise ConfigurationError if no task may have it."""
+    return _check("task", name, LONGEST_TASK_NAME)
+
+
+def check_queue_name(name: str) -> str:
+    """Return `name`, or raise ConfigurationError if no queue may have it."""
+    return _check("queue", name, LONGEST_QUEUE_NAME)
+
+
+def _check(kind: str, name: object, longest: int) -> str:
+    if not isinstance(name, str) or not 1 <= len(name) <= longest or not name.isprintable():
+        raise ConfigurationError(
+            f"{kind} {name!r}: not a name; use 1 to {longest} printable characters"
+        )
+    return name

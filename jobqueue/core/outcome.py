@@ -1,0 +1,115 @@
+"""How an attempt ended, and what that means for its job."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from enum import StrEnum
+
+from jobqueue.core.duration import Duration, to_seconds
+from jobqueue.core.retry import Retry
+
+LONGEST_MESSAGE = 2_000
+LONGEST_TRACEBACK = 16_000
+
+
+class Snooze(Exception):  # noqa: N818 - an instruction, not a failure
+    """Raised from inside a job: run me again `after` this while; the attempt does not count."""
+
+    def __init__(self, after: Duration) -> None:
+        self.after_seconds = to_seconds(after, subject="Snooze after")
+        super().__init__(f"snoozed for {self.after_seconds:g} s")
+
+
+class Cancel(Exception):  # noqa: N818 - an instruction, not a failure
+    """Raised from inside a job: end it as cancelled; no retry, no dead letter."""
+
+    def __init__(self, reason: str = "the job cancelled itself") -> None:
+        super().__init__(reason)
+
+
+class InvalidArguments(Exception):  # noqa: N818 - a failure no retry can mend
+    """The stored arguments do not fit the task's signature on this worker."""
+
+
+class Interrupted(Exception):  # noqa: N818 - the worker's doing, not the job's
+    """The worker stopped before the job was done."""
+
+
+class Kind(StrEnum):
+    """How an attempt ended, by what happens to the job."""
+
+    COMPLETED = "completed"
+    RETRIED = "retried"
+    SNOOZED = "snoozed"
+    HANDED_BACK = "handed_back"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be recorded of an attempt that did not complete.
+
+    delay_seconds: before the next attempt; 0 means at once.
+    refund: whether the attempt is not counted.
+    error: the exception to keep with the job, or None.
+    """
+
+    kind: Kind
+    delay_seconds: float = 0.0
+    refund: bool = False
+    error: BaseException | None = None
+
+
+def judge(
+    error: BaseException, *, attempt: int, max_attempts: int, retry: Retry, chance: float
+) -> Verdict:
+    """Say what follows from `error`, raised by attempt number `attempt`.
+
+    chance: a random number from 0 to 1, for the jitter.
+    """
+    if isinstance(error, Snooze):
+        return Verdict(Kind.SNOOZED, delay_seconds=error.after_seconds, refund=True)
+    if isinstance(error, Cancel):
+        return Verdict(Kind.CANCELLED, error=error)
+    if isinstance(error, Interrupted):
+        return Verdict(Kind.HANDED_BACK, refund=True, error=error)
+    hopeless = isinstance(error, (InvalidArguments, retry.give_up_on))
+    if hopeless or attempt >= max_attempts:
+        return Verdict(Kind.DEAD, error=error)
+    if isinstance(error, Retry) and error.after_seconds is not None:
+        return Verdict(Kind.RETRIED, delay_seconds=error.after_seconds, error=error)
+    try:
+        delay = retry.delay_seconds(attempt, chance)
+    except Exception as broken:  # noqa: BLE001 - a custom backoff is user code; its failure must not lose the job
+        broken.__context__ = error
+        return Verdict(Kind.DEAD, error=broken)
+    return Verdict(Kind.RETRIED, delay_seconds=delay, error=error)
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Give `error` as what is kept with the job: type, message and traceback, safe for jsonb."""
+    kind = type(error)
+    name = kind.__qualname__
+    if kind.__module__ not in {"builtins", "__main__"}:
+        name = f"{kind.__module__}.{name}"
+    try:
+        message = str(error)
+    except Exception as broken:  # noqa: BLE001 - an exception's own __str__ may raise
+        message = f"<its message could not be read: {type(broken).__name__}>"
+    try:
+        trace = "".join(traceback.format_exception(error))
+    except Exception as broken:  # noqa: BLE001 - formatting calls the same user code
+        trace = f"<its traceback could not be read: {type(broken).__name__}>"
+    return {
+        "error": storable(name),
+        "message": storable(message[:LONGEST_MESSAGE]),
+        # The end of a traceback says where it happened.
+        "traceback": storable(trace[-LONGEST_TRACEBACK:]),
+    }
+
+
+def storable(text: str) -> str:
+    """Replace what PostgreSQL cannot keep in text: NUL and lone surrogates."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,69 @@
+"""What a worker can be told, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from jobqueue.core.errors import ConfigurationError
+from jobqueue.core.names import check_queue_name
+
+DEFAULT_CONCURRENCY = 10
+MOST_CONCURRENCY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How one worker process behaves. Times are in seconds.
+
+    queues: concurrency (slots) of each queue served.
+    grace_seconds: after SIGTERM, how long running jobs may finish before they are interrupted.
+    lease_seconds: how long after its last heartbeat a worker's jobs are taken back.
+    poll_seconds: longest pause between two looks of an idle worker.
+    connect_seconds: how long to keep trying for the first connection.
+    history_days: how long completed and cancelled jobs are kept.
+    maintenance: whether this worker may become the leader.
+    """
+
+    queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
+    grace_seconds: float = 30.0
+    lease_seconds: float = 30.0
+    poll_seconds: float = 1.0
+    connect_seconds: float = 60.0
+    history_days: int = 7
+    maintenance: bool = True
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """How often the lease is renewed: two heartbeats may be lost before it expires."""
+        return self.lease_seconds / 3
+
+
+def parse_queues(specs: Iterable[str], default_concurrency: int) -> dict[str, int]:
+    """Read `email=20` or `default` as the concurrency of each queue.
+
+    Raises ConfigurationError for a malformed or repeated one.
+    """
+    queues: dict[str, int] = {}
+    for spec in specs:
+        name, equals, slots = spec.partition("=")
+        check_queue_name(name)
+        if name in queues:
+            raise ConfigurationError(f"queue {name!r}: named twice; name it once")
+        try:
+            concurrency = int(slots) if equals else default_concurrency
+        except ValueError:
+            raise ConfigurationError(
+                f"queue {spec!r}: {slots!r} is not a number; write NAME or NAME=CONCURRENCY"
+            ) from None
+        queues[name] = check_concurrency(concurrency)
+    return queues
+
+
+def check_concurrency(concurrency: int) -> int:
+    """Return `concurrency`, or raise ConfigurationError if no queue can have it."""
+    if not 1 <= concurrency <= MOST_CONCURRENCY:
+        raise ConfigurationError(
+            f"concurrency {concurrency}: out of range; give 1 to {MOST_CONCURRENCY:,}"
+        )
+    return concurrency

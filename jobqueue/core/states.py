@@ -1,0 +1,73 @@
+"""The states of a job and every way from one to another."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a job is in its life."""
+
+    SCHEDULED = "scheduled"
+    """due later: a first run or a retry"""
+    AVAILABLE = "available"
+    """due, waiting for a worker"""
+    RUNNING = "running"
+    """claimed by a worker, under its lease"""
+    BLOCKED = "blocked"
+    """needs other jobs first"""
+    WAITING = "waiting"
+    """a workflow parked on sleep or an event"""
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    DEAD = "dead"
+    """out of attempts: a dead letter"""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing further happens by itself."""
+        return self in ENDED
+
+
+ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.DEAD})
+
+
+class Event(StrEnum):
+    """What moves a job from one state to another."""
+
+    CLAIM = "claim"
+    COMPLETE = "complete"
+    RESCHEDULE = "reschedule"
+    """a retry or a snooze"""
+    HAND_BACK = "hand_back"
+    """a worker that stops returns what it did not finish"""
+    CANCEL = "cancel"
+    """before it runs, or by the job itself"""
+    BURY = "bury"
+    PROMOTE = "promote"
+    RESCUE = "rescue"
+    """its worker's lease expired, attempts are left"""
+    REDRIVE = "redrive"
+    RUN_NOW = "run_now"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.SCHEDULED, Event.PROMOTE): State.AVAILABLE,
+    (State.SCHEDULED, Event.RUN_NOW): State.AVAILABLE,
+    (State.SCHEDULED, Event.CANCEL): State.CANCELLED,
+    (State.AVAILABLE, Event.CLAIM): State.RUNNING,
+    (State.AVAILABLE, Event.CANCEL): State.CANCELLED,
+    (State.RUNNING, Event.COMPLETE): State.COMPLETED,
+    (State.RUNNING, Event.RESCHEDULE): State.SCHEDULED,
+    (State.RUNNING, Event.HAND_BACK): State.AVAILABLE,
+    (State.RUNNING, Event.RESCUE): State.AVAILABLE,
+    (State.RUNNING, Event.CANCEL): State.CANCELLED,
+    (State.RUNNING, Event.BURY): State.DEAD,
+    (State.DEAD, Event.REDRIVE): State.AVAILABLE,
+}
+"""Every allowed move; any other pair changes nothing."""
+
+
+def after(state: State, event: Event) -> State:
+    """Give the state that `event` leads to; the same state when it is not allowed."""
+    return TRANSITIONS.get((state, event), state)

@@ -1,0 +1,159 @@
+"""Database URLs, connections, and whether the schema there is one we can work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from jobqueue.core.errors import (
+    DatabaseUrlError,
+    SchemaMissing,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from jobqueue.store.statement import (
+    Execute,
+    ExecuteAsync,
+    Params,
+    Statement,
+    first,
+    run,
+    run_async,
+    sql,
+)
+
+SCHEMA_VERSION = 1
+"""The schema version this release was built for."""
+
+URL_VARIABLE = "JOBQUEUE_DATABASE_URL"
+
+HOW_TO_GET_A_DATABASE = (
+    f"set {URL_VARIABLE} (or pass --database-url) to a PostgreSQL you have, as "
+    "postgresql://user:password@host:5432/name, or start one for this folder with `jobqueue dev`"
+)
+
+
+def to_conninfo(url: str | None, *, application_name: str = "jobqueue") -> str:
+    """Give what libpq connects with.
+
+    url: `postgresql://…`, also with SQLAlchemy's `+driver`, or a libpq `key=value` string.
+    Raises DatabaseUrlError when there is none or it is malformed; the password is never shown.
+    """
+    if not url:
+        raise DatabaseUrlError(f"no database URL: none is set; {HOW_TO_GET_A_DATABASE}")
+    scheme, separator, rest = url.partition("://")
+    if separator:
+        kind = scheme.partition("+")[0]
+        if kind not in {"postgresql", "postgres"}:
+            raise DatabaseUrlError(
+                f"database URL {scheme}://…: not a PostgreSQL URL; {HOW_TO_GET_A_DATABASE}"
+            )
+        url = f"{kind}://{rest}"
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DatabaseUrlError(
+            f"database URL: malformed ({_without_secrets(reason, rest or url)}); "
+            f"{HOW_TO_GET_A_DATABASE}"
+        ) from None
+    given.setdefault("application_name", application_name)
+    # TCP alone takes minutes to notice a peer that is gone.
+    given.setdefault("connect_timeout", 10)
+    return make_conninfo("", **{name: value for name, value in given.items() if value is not None})
+
+
+def worker_conninfo(conninfo: str) -> str:
+    """Give `conninfo` with limits that make a vanished server felt in seconds, where not set."""
+    given = conninfo_to_dict(conninfo)
+    for name, value in (
+        ("keepalives_idle", 10),
+        ("keepalives_interval", 5),
+        ("keepalives_count", 3),
+        ("tcp_user_timeout", 20_000),
+    ):
+        given.setdefault(name, value)
+    return make_conninfo("", **{name: value for name, value in given.items() if value is not None})
+
+
+def session_settings(lock_timeout: str) -> Statement[Any]:
+    """Set up a worker's session. lock_timeout: as PostgreSQL reads it, `5s`."""
+    return Statement(sql("schema/session"), {"lock_timeout": lock_timeout}, first)
+
+
+def _without_secrets(reason: str, url: str) -> str:
+    """Take any part of the URL out of libpq's message, which likes to quote it."""
+    for piece in (url, url.partition("@")[0]):
+        if piece:
+            reason = reason.replace(piece, "…")
+    return reason
+
+
+def executor(connection: psycopg.Connection[Any]) -> Execute:
+    """Give the function that executes text on a psycopg connection."""
+
+    def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
+        # A cursor of our own kind: the connection's row and cursor factories are its owner's.
+        with psycopg.Cursor(connection) as cursor:
+            cursor.execute(text.encode(), params)
+            return cursor.fetchall() if cursor.description else ()
+
+    return execute
+
+
+def executor_async(connection: psycopg.AsyncConnection[Any]) -> ExecuteAsync:
+    """Give the function that executes text on a psycopg async connection."""
+
+    async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
+        async with psycopg.AsyncCursor(connection) as cursor:
+            await cursor.execute(text.encode(), params)
+            return await cursor.fetchall() if cursor.description else ()
+
+    return execute
+
+
+def _schema_version() -> Statement[tuple[int, int]]:
+    return Statement(sql("schema/version"), {}, lambda row: (row[0], row[1]))
+
+
+def _judge_schema(rows: Sequence[tuple[int, int]]) -> None:
+    if not rows:
+        raise SchemaMissing(
+            "schema 'jobqueue': not in this database; run `jobqueue migrate` first"
+        )
+    version, oldest_supported = rows[0]
+    if version < SCHEMA_VERSION:
+        raise SchemaTooOld(
+            f"schema version {version}: older than {SCHEMA_VERSION}, which this release needs; "
+            "run `jobqueue migrate`"
+        )
+    if oldest_supported > SCHEMA_VERSION:
+        raise SchemaTooNew(
+            f"schema version {version}: supports releases built for {oldest_supported} or later, "
+            f"this one is for {SCHEMA_VERSION}; upgrade the jobqueue package "
+            "(pip install --upgrade jobqueue)"
+        )
+
+
+def check_schema(execute: Execute) -> None:
+    """Return if this release can work with the database's schema.
+
+    Raises SchemaMissing, SchemaTooOld or SchemaTooNew, each with the command that mends it.
+    """
+    try:
+        rows = run(execute, _schema_version())
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    _judge_schema(rows)
+
+
+async def check_schema_async(execute: ExecuteAsync) -> None:
+    """Return if this release can work with the database's schema. Raises as `check_schema`."""
+    try:
+        rows = await run_async(execute, _schema_version())
+    except psycopg.errors.UndefinedTable:
+        rows = []
+    _judge_schema(rows)

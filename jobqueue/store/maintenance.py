@@ -1,0 +1,60 @@
+"""Statements of the leader, and of who is one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from jobqueue.store.statement import Statement, first, sql
+
+LEADER_LOCK = 0x6A6F_6271_0001
+"""Key of the session advisory lock that makes its holder the leader of this database."""
+
+
+class Promoted(NamedTuple):
+    """How many jobs were promoted, and the seconds until the next is due (None: none is)."""
+
+    jobs: int
+    next_seconds: float | None
+
+
+class Rescued(NamedTuple):
+    """A worker that was struck off, and what became of its jobs."""
+
+    worker: str
+    retried: int
+    buried: int
+
+
+def leader_absent() -> Statement[bool]:
+    """Ask whether nobody is the leader."""
+    return Statement(sql("leader/absent"), {"key": LEADER_LOCK}, first)
+
+
+def lock_leader() -> Statement[bool]:
+    """Try to become the leader for the life of the session."""
+    return Statement(sql("leader/lock"), {"key": LEADER_LOCK}, first)
+
+
+def promote(limit: int) -> Statement[Promoted]:
+    """Make up to `limit` due jobs available."""
+    return Statement(sql("jobs/promote"), {"limit": limit}, lambda row: Promoted(*row))
+
+
+def rescue() -> Statement[Rescued]:
+    """Take back what workers with an expired lease held. One row a worker."""
+    return Statement(sql("jobs/rescue"), {}, lambda row: Rescued(*row[:3]))
+
+
+def rescue_orphans() -> Statement[int]:
+    """Make running jobs of vanished workers rescuable. One row a worker."""
+    return Statement(sql("jobs/rescue_orphans"), {}, first)
+
+
+def make_partitions() -> Statement[int]:
+    """Make the history partitions of the coming days. The row is how many."""
+    return Statement(sql("history/make_partitions"), {}, first)
+
+
+def drop_partitions(days: int) -> Statement[int]:
+    """Drop history older than `days`. The row is how many partitions."""
+    return Statement(sql("history/drop_partitions"), {"days": days}, first)

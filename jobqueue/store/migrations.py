@@ -1,0 +1,115 @@
+"""Running Alembic on the migrations that travel with this package."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import alembic.command
+from alembic import context, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+import jobqueue
+from jobqueue.store.database import to_conninfo
+
+
+def directory() -> Path:
+    """Give the folder of the migrations: inside an installed package, beside it in a checkout."""
+    package = Path(jobqueue.__file__).parent
+    installed = package / "migrations"
+    return installed if installed.is_dir() else package.parent / "migrations"
+
+
+def run_script(name: str) -> None:
+    """Run `sql/<name>` as part of the migration that calls this; printed when offline."""
+    text = (directory() / "sql" / name).read_text(encoding="utf-8")
+    if context.is_offline_mode():
+        op.get_context().impl.static_output(text)
+    else:
+        # As it stands: no parameter is in it, and its colons and percent signs are its own.
+        op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Which revision a database is at, and the newest this package has. None: no schema yet."""
+
+    current: str | None
+    newest: str
+    pending: list[str]
+
+    @property
+    def behind(self) -> bool:
+        """Whether migrations wait to be run."""
+        return bool(self.pending)
+
+
+def position(url: str | None) -> Position:
+    """Compare the database at `url` with this package.
+
+    Raises DatabaseUrlError, or SQLAlchemy's OperationalError when the server is not reached.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    newest = scripts.get_current_head() or ""
+    with _connection(url) as connection:
+        found = MigrationContext.configure(
+            connection, opts={"version_table_schema": "jobqueue"}
+        ).get_current_revision()
+    known = [script.revision for script in scripts.walk_revisions()][::-1]
+    if found is not None and found not in known:
+        # A newer package made it: nothing of ours is missing.
+        return Position(found, newest, [])
+    start = known.index(found) + 1 if found else 0
+    return Position(found, newest, known[start:])
+
+
+def upgrade(url: str | None, revision: str = "head") -> None:
+    """Migrate up to `revision`, in one transaction; safe to start from many processes at once."""
+    with _connection(url) as connection:
+        alembic.command.upgrade(_config(connection), revision)
+
+
+def downgrade(url: str | None, revision: str) -> None:
+    """Migrate down to `revision`; `base` takes every table away, jobs included."""
+    with _connection(url) as connection:
+        alembic.command.downgrade(_config(connection), revision)
+
+
+def upgrade_sql(start: str | None = None) -> str:
+    """Give the SQL of the migrations after `start` (None: of all), for someone to read and run."""
+    output = io.StringIO()
+    config = _config()
+    config.output_buffer = output
+    alembic.command.upgrade(config, f"{start}:head" if start else "head", sql=True)
+    return output.getvalue()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(directory()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _connection(url: str | None) -> Iterator[Connection]:
+    """Open one transaction for the whole run."""
+    conninfo = to_conninfo(url, application_name="jobqueue migrate")
+
+    def connect() -> object:
+        import psycopg  # noqa: PLC0415 - so that importing this module stays cheap
+
+        return psycopg.connect(conninfo)
+
+    engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()

@@ -1,0 +1,28 @@
+-- Record completed attempts: the jobs move to history in the same statement.
+-- Fenced by (id, attempt, worker): what the worker no longer holds is left alone, and its id given
+-- back as stale. ids, attempts, run_ms: array literals of equal length.
+-- index: jobs_pkey.
+WITH ack AS (
+    SELECT *
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::smallint[], %(run_ms)s::real[])
+        AS one (id, attempt, run_ms)
+),
+done AS (
+    DELETE FROM jobqueue.jobs AS job
+    USING ack
+    WHERE job.id = ack.id
+      AND job.attempt = ack.attempt
+      AND job.worker_id = %(worker_id)s
+      AND job.state = 'running'
+    RETURNING job.*, ack.run_ms
+),
+kept AS (
+    INSERT INTO jobqueue.job_history (
+        id, run_at, enqueued_at, started_at, finished_at, worker_id, run_ms, priority, attempt,
+        max_attempts, state, queue, task, args, errors)
+    SELECT id, run_at, enqueued_at, started_at, now(), worker_id, run_ms, priority, attempt,
+           max_attempts, 'completed', queue, task, args, errors
+    FROM done
+    RETURNING id
+)
+SELECT ack.id::text FROM ack WHERE NOT EXISTS (SELECT FROM kept WHERE kept.id = ack.id)

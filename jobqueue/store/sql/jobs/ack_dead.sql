@@ -1,0 +1,29 @@
+-- Record failed attempts that were the last: the jobs become dead letters in the same statement.
+-- outcomes: JSON array of {id, attempt, error}. Fenced as ack_completed.
+-- index: jobs_pkey.
+WITH ack AS (
+    SELECT *
+    FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (id uuid, attempt smallint, error jsonb)
+),
+gone AS (
+    DELETE FROM jobqueue.jobs AS job
+    USING ack
+    WHERE job.id = ack.id
+      AND job.attempt = ack.attempt
+      AND job.worker_id = %(worker_id)s
+      AND job.state = 'running'
+    RETURNING job.*, ack.error
+),
+kept AS (
+    INSERT INTO jobqueue.dead_letters (
+        id, run_at, enqueued_at, started_at, finished_at, worker_id, priority, attempt,
+        max_attempts, queue, task, args, errors)
+    SELECT id, run_at, enqueued_at, started_at, now(), worker_id, priority, attempt,
+           max_attempts, queue, task, args,
+           coalesce(errors, '[]') || (error || jsonb_build_object(
+               'attempt', attempt, 'worker_id', worker_id,
+               'started_at', started_at, 'failed_at', now()))
+    FROM gone
+    RETURNING id
+)
+SELECT ack.id::text FROM ack WHERE NOT EXISTS (SELECT FROM kept WHERE kept.id = ack.id)

@@ -1,0 +1,55 @@
+-- Take back what workers held whose lease has expired, and strike those workers off.
+-- A job with attempts left is available at once; one without becomes a dead letter. Safe if two
+-- leaders ran it: each worker row is locked by one of them, and an ack that comes first wins.
+-- Gives each worker and how many of its jobs were retried and buried.
+WITH expired AS (
+    DELETE FROM jobqueue.workers AS worker
+    WHERE worker.id = ANY (ARRAY(
+        SELECT id FROM jobqueue.workers WHERE expires_at < clock_timestamp()
+        FOR UPDATE SKIP LOCKED
+    ))
+    RETURNING worker.id, worker.name
+),
+held AS (
+    SELECT job.id, job.attempt >= job.max_attempts AS out_of_attempts,
+           jsonb_build_object(
+               'error', 'WorkerLost',
+               'message', format('worker %%s stopped sending heartbeats', expired.name),
+               'attempt', job.attempt, 'worker_id', job.worker_id,
+               'started_at', job.started_at, 'failed_at', now()) AS error
+    FROM jobqueue.jobs AS job
+    JOIN expired ON expired.id = job.worker_id
+    WHERE job.state = 'running'
+    FOR UPDATE OF job
+),
+retried AS (
+    UPDATE jobqueue.jobs AS job
+    SET state = 'available', worker_id = NULL, started_at = NULL,
+        errors = coalesce(job.errors, '[]') || held.error
+    FROM held
+    WHERE job.id = held.id AND NOT held.out_of_attempts
+    RETURNING job.queue, (held.error ->> 'worker_id')::bigint AS worker_id
+),
+gone AS (
+    DELETE FROM jobqueue.jobs AS job
+    USING held
+    WHERE job.id = held.id AND held.out_of_attempts
+    RETURNING job.*, held.error
+),
+buried AS (
+    INSERT INTO jobqueue.dead_letters (
+        id, run_at, enqueued_at, started_at, finished_at, worker_id, priority, attempt,
+        max_attempts, queue, task, args, errors)
+    SELECT id, run_at, enqueued_at, started_at, now(), worker_id, priority, attempt,
+           max_attempts, queue, task, args, coalesce(errors, '[]') || error
+    FROM gone
+    RETURNING worker_id
+),
+woken AS (
+    SELECT jobqueue.wake(touched.queue) FROM (SELECT DISTINCT queue FROM retried) AS touched
+)
+SELECT expired.name,
+       (SELECT count(*) FROM retried WHERE retried.worker_id = expired.id),
+       (SELECT count(*) FROM buried WHERE buried.worker_id = expired.id),
+       (SELECT count(*) FROM woken)
+FROM expired

@@ -1,0 +1,5 @@
+-- One job, wherever it is.
+SELECT id, task, queue, state, priority, args, attempt, max_attempts, errors,
+       enqueued_at, run_at, started_at, finished_at, run_ms, worker_id
+FROM jobqueue.all_jobs
+WHERE id = %(id)s::uuid

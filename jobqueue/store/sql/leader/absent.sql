@@ -1,0 +1,10 @@
+-- Whether no session holds the leader's lock: cheap to ask on any connection.
+SELECT NOT EXISTS (
+    SELECT FROM pg_catalog.pg_locks AS held
+    WHERE held.locktype = 'advisory'
+      AND held.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+      AND held.classid = (%(key)s::bigint >> 32)::integer::oid
+      AND held.objid = (%(key)s::bigint & 4294967295)::oid
+      AND held.objsubid = 1
+      AND held.granted
+)

@@ -1,0 +1,25 @@
+"""Statements that count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jobqueue.store.statement import Statement, sql
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStats:
+    """One queue in numbers. oldest_seconds: how long its oldest available job has been due."""
+
+    queue: str
+    available: int
+    scheduled: int
+    running: int
+    dead: int
+    oldest_seconds: float | None
+    workers: int
+
+
+def queues() -> Statement[QueueStats]:
+    """Count each queue, by name."""
+    return Statement(sql("stats/queues"), {}, lambda row: QueueStats(*row))

@@ -1,0 +1,77 @@
+"""Statements about workers and what they register."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobqueue.store.statement import Statement, first, sql
+
+WAKE_CHANNEL = "jobqueue"
+"""NOTIFY channel; the payload is a queue's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRecord:
+    """A worker in the books. Times are aware."""
+
+    id: int
+    name: str
+    hostname: str
+    pid: int
+    queues: list[str]
+    concurrency: int
+    started_at: datetime
+    heartbeat_at: datetime
+    expired: bool
+    draining: bool
+
+
+def register(
+    *, name: str, hostname: str, pid: int, queues: dict[str, int], lease_seconds: float
+) -> Statement[int]:
+    """Enter a worker in the books. The row is its id."""
+    params = {
+        "name": name,
+        "hostname": hostname,
+        "pid": pid,
+        "queues": list(queues),
+        "concurrency": sum(queues.values()),
+        "lease_seconds": lease_seconds,
+    }
+    return Statement(sql("workers/register"), params, first)
+
+
+def register_tasks(tasks: str) -> Statement[Any]:
+    """Note the defaults of tasks, given as JSON."""
+    return Statement(sql("tasks/register"), {"tasks": tasks}, first)
+
+
+def heartbeat(worker_id: int, *, lease_seconds: float, draining: bool) -> Statement[int]:
+    """Renew the lease. No row: it had expired and the worker was struck off."""
+    params = {"worker_id": worker_id, "lease_seconds": lease_seconds, "draining": draining}
+    return Statement(sql("workers/heartbeat"), params, first)
+
+
+def sleep(worker_id: int, queues: Sequence[str]) -> Statement[Any]:
+    """Say in which queues the worker sleeps; none when it is awake."""
+    return Statement(
+        sql("workers/sleep"), {"worker_id": worker_id, "queues": list(queues)}, first
+    )
+
+
+def wake(queues: Sequence[str]) -> Statement[Any]:
+    """Wake workers that sleep in `queues`."""
+    return Statement(sql("workers/wake"), {"queues": list(queues)}, first)
+
+
+def leave(worker_id: int) -> Statement[int]:
+    """Strike off a worker that holds nothing any more."""
+    return Statement(sql("workers/leave"), {"worker_id": worker_id}, first)
+
+
+def list_workers() -> Statement[WorkerRecord]:
+    """Find every worker in the books, oldest first."""
+    return Statement(sql("workers/list"), {}, lambda row: WorkerRecord(*row))

@@ -1,0 +1,1 @@
+"""What tests and laptops need: an embedded PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The worker process: claims jobs, runs them in pools, acknowledges what became of them."""

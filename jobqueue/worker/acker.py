@@ -1,0 +1,160 @@
+"""Acks: outcomes gather while the previous batch is on its way, and are recorded together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import psycopg
+
+from jobqueue.core.outcome import Kind, Verdict, describe
+from jobqueue.store import jobs as statements
+from jobqueue.store import workers
+from jobqueue.store.jobs import Claimed
+from jobqueue.store.statement import Statement
+from jobqueue.worker.link import Link, Pauses
+
+log = logging.getLogger("jobqueue.worker")
+
+# One statement records at most so many completions; more wait for the next one.
+MOST_IN_A_BATCH = 2_000
+# With so many outcomes unrecorded the database is behind: nothing more is claimed until it is not.
+MOST_UNRECORDED = 10_000
+
+
+@dataclass(slots=True)
+class Batch:
+    """Outcomes of attempts held under one lease. The three lists of completions are parallel."""
+
+    worker_id: int
+    ids: list[str] = field(default_factory=list[str])
+    attempts: list[int] = field(default_factory=list[int])
+    run_ms: list[float] = field(default_factory=list[float])
+    verdicts: list[tuple[Claimed, Verdict]] = field(default_factory=list[tuple[Claimed, Verdict]])
+
+    def __len__(self) -> int:
+        return len(self.ids) + len(self.verdicts)
+
+
+class Acker:
+    """Records outcomes in batches, fenced by the lease they were reached under.
+
+    An outcome is kept until the database has answered for it, through any outage.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._open: dict[int, Batch] = {}
+        self._any = asyncio.Event()
+        self._unrecorded = 0
+        self._settled = asyncio.Condition()
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much is unrecorded that no more should be claimed."""
+        return self._unrecorded >= MOST_UNRECORDED
+
+    def completed(self, job: Claimed, run_seconds: float) -> None:
+        """Note that `job` is done."""
+        batch = self._batch(job.worker_id)
+        batch.ids.append(job.id)
+        batch.attempts.append(job.attempt)
+        batch.run_ms.append(run_seconds * 1000)
+
+    def ended(self, job: Claimed, verdict: Verdict) -> None:
+        """Note what is to become of `job`, which did not complete."""
+        self._batch(job.worker_id).verdicts.append((job, verdict))
+
+    async def run(self) -> None:
+        """Record what gathers, for as long as the worker lives."""
+        while True:
+            await self._any.wait()
+            self._any.clear()
+            while self._open:
+                batch = self._open.pop(next(iter(self._open)))
+                await self._record(batch)
+                async with self._settled:
+                    self._unrecorded -= len(batch)
+                    self._settled.notify_all()
+
+    async def settle(self) -> None:
+        """Wait until everything noted so far is recorded."""
+        async with self._settled:
+            await self._settled.wait_for(lambda: self._unrecorded == 0)
+
+    async def caught_up(self) -> None:
+        """Wait until the database is no longer behind."""
+        async with self._settled:
+            await self._settled.wait_for(lambda: not self.behind)
+
+    def _batch(self, worker_id: int) -> Batch:
+        self._unrecorded += 1
+        batch = self._open.get(worker_id)
+        if batch is None:
+            batch = self._open[worker_id] = Batch(worker_id)
+            self._any.set()
+        return batch
+
+    async def _record(self, batch: Batch) -> None:
+        for statement in _statements(batch):
+            stale = await self._until_answered(statement)
+            if stale:
+                log.warning(
+                    "ack: %d outcomes changed nothing, their lease was lost and the jobs were given "
+                    "to others (%s)", len(stale), ", ".join(stale[:5]),
+                )  # fmt: skip
+        if woken := {
+            job.queue for job, verdict in batch.verdicts if verdict.kind is Kind.HANDED_BACK
+        }:
+            await self._until_answered(workers.wake(sorted(woken)))
+
+    async def _until_answered(self, statement: Statement[Any]) -> list[Any]:
+        pauses = Pauses()
+        while True:
+            try:
+                return await self._link.run(statement)
+            except psycopg.Error as error:
+                pause = pauses.next_seconds()
+                reason = " ".join(str(error).split())
+                log.warning("ack: not recorded (%s); trying again in %.1f s", reason, pause)
+                await asyncio.sleep(pause)
+
+
+def _statements(batch: Batch) -> list[Statement[str]]:
+    """Give the statements that record `batch`."""
+    found: list[Statement[str]] = []
+    for start in range(0, len(batch.ids), MOST_IN_A_BATCH):
+        end = start + MOST_IN_A_BATCH
+        # Array literals made by hand: these values need no quoting, and an adapter that looks at
+        # each one would cost more than the rest of the ack.
+        ids = f"{{{','.join(batch.ids[start:end])}}}"
+        attempts = f"{{{','.join(map(str, batch.attempts[start:end]))}}}"
+        run_ms = f"{{{','.join([f'{ms:.3f}' for ms in batch.run_ms[start:end]])}}}"
+        found.append(statements.ack_completed(batch.worker_id, ids, attempts, run_ms))
+    by_way: dict[Any, list[dict[str, object]]] = {}
+    for job, verdict in batch.verdicts:
+        by_way.setdefault(ACKS[verdict.kind], []).append(_outcome(job, verdict))
+    found += [ack(batch.worker_id, orjson.dumps(some).decode()) for ack, some in by_way.items()]
+    return found
+
+
+ACKS = {
+    Kind.RETRIED: statements.ack_rescheduled,
+    Kind.SNOOZED: statements.ack_rescheduled,
+    Kind.HANDED_BACK: statements.ack_rescheduled,
+    Kind.CANCELLED: statements.ack_cancelled,
+    Kind.DEAD: statements.ack_dead,
+}
+
+
+def _outcome(job: Claimed, verdict: Verdict) -> dict[str, object]:
+    return {
+        "id": job.id,
+        "attempt": job.attempt,
+        "delay_seconds": verdict.delay_seconds,
+        "refund": verdict.refund,
+        "error": None if verdict.error is None else describe(verdict.error),
+    }

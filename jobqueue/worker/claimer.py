@@ -1,0 +1,114 @@
+"""Claiming: keeps the slots busy while there are jobs, and looks ever less often while there are none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from time import perf_counter
+
+import psycopg
+
+from jobqueue.store import jobs, workers
+from jobqueue.worker.acker import Acker
+from jobqueue.worker.lease import Lease
+from jobqueue.worker.link import Link, Pauses
+from jobqueue.worker.runner import Runner
+
+log = logging.getLogger("jobqueue.worker")
+
+FIRST_LOOK_SECONDS = 0.001
+# Found nothing for so long: say that we sleep, so that enqueue sends a NOTIFY.
+AWAKE_SECONDS = 0.03
+
+
+class Claimer:
+    """Claims for every queue that has room, in one statement.
+
+    An idle worker polls at growing pauses. After the first few it says in its row that it sleeps,
+    looks once more, and then relies on being woken; the pauses go on growing to `poll_seconds`.
+    What was enqueued by a transaction that had not seen the worker asleep is so found after about
+    as long as that transaction took. NOTIFY is a hint, polling is the truth.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        runner: Runner,
+        acker: Acker,
+        lease: Lease,
+        *,
+        tasks: Sequence[str],
+        poll_seconds: float,
+        wake: asyncio.Event,
+    ) -> None:
+        self._link = link
+        self._runner = runner
+        self._acker = acker
+        self._lease = lease
+        self._tasks = list(tasks)
+        self._poll_seconds = poll_seconds
+        self._wake = wake
+        self._round_trip_seconds = 0.001
+        self._pause = FIRST_LOOK_SECONDS
+        self._asleep = False
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns when the claim under way is answered."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim until stopped. Outages are waited out."""
+        pauses = Pauses()
+        while not self._stopping:
+            try:
+                await self._look()
+                pauses.reset()
+            except psycopg.Error as error:
+                pause = pauses.next_seconds()
+                reason = " ".join(str(error).split())
+                log.warning("claim: failed (%s); trying again in %.1f s", reason, pause)
+                await self._wait(pause)
+
+    async def _look(self) -> None:
+        """Claim once, and wait as long as it is worth before the next look."""
+        self._wake.clear()
+        if self._acker.behind:
+            await self._acker.caught_up()
+        wanted = self._runner.wanted(self._round_trip_seconds)
+        if not wanted:
+            await self._wake.wait()
+            return
+        worker_id = self._lease.worker_id
+        began = perf_counter()
+        found = await self._link.run(jobs.claim(worker_id, wanted, self._tasks))
+        if found:
+            self._round_trip_seconds += 0.2 * (perf_counter() - began - self._round_trip_seconds)
+            self._runner.accept(found)
+            await self._stay_awake()
+        # Every queue gave less than asked: there is nothing left to claim at the moment.
+        if len(found) < min(wanted.values()):
+            await self._rest(sorted(wanted))
+
+    async def _stay_awake(self) -> None:
+        self._pause = FIRST_LOOK_SECONDS
+        if self._asleep:
+            self._asleep = False
+            await self._link.run(workers.sleep(self._lease.worker_id, []))
+
+    async def _rest(self, queues: list[str]) -> None:
+        if not self._asleep and self._pause > AWAKE_SECONDS:
+            self._asleep = True
+            await self._link.run(workers.sleep(self._lease.worker_id, queues))
+            return  # to the last look
+        await self._wait(self._pause)
+        self._pause = min(self._pause * 2, self._poll_seconds)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass

@@ -1,0 +1,58 @@
+"""The lines of a worker: for each queue its slots, the jobs in hand, and how many more to claim."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from jobqueue.store.jobs import Claimed
+
+MOST_PREFETCHED = 500
+# Weight of the newest measurement in a running mean.
+NEWEST = 0.1
+
+
+class Line:
+    """One queue as this worker serves it.
+
+    Beside the free slots it asks for what the slots will have used up by the time the answer is
+    here: `concurrency * round trip / mean run time` more. Short jobs are so claimed by the
+    hundred; long ones only when a slot is free, and never wait in one worker's hand.
+    """
+
+    __slots__ = ("buffer", "concurrency", "filling", "mean_seconds", "queue", "running")
+
+    def __init__(self, queue: str, concurrency: int) -> None:
+        self.queue = queue
+        self.concurrency = concurrency
+        self.running = 0
+        self.buffer: deque[Claimed] = deque()
+        self.mean_seconds: float | None = None
+        self.filling = False
+
+    @property
+    def free(self) -> int:
+        """Slots that run nothing."""
+        return self.concurrency - self.running
+
+    def measure(self, run_seconds: float) -> None:
+        """Take a finished attempt's time into the mean."""
+        if self.mean_seconds is None:
+            self.mean_seconds = run_seconds
+        else:
+            self.mean_seconds += NEWEST * (run_seconds - self.mean_seconds)
+
+    def slowed(self, seconds: float) -> None:
+        """Learn that attempts now take at least so long, before any of them has finished."""
+        self.mean_seconds = max(seconds, self.mean_seconds or 0.0)
+
+    def wanted(self, round_trip_seconds: float) -> int:
+        """How many jobs to ask for now; 0 while enough are in hand."""
+        prefetch = 0
+        if self.mean_seconds is not None:
+            used_up = self.concurrency * round_trip_seconds / max(self.mean_seconds, 1e-6)
+            prefetch = min(MOST_PREFETCHED, int(used_up))
+        target = self.concurrency + prefetch
+        missing = target - self.running - len(self.buffer)
+        starving = self.free > len(self.buffer)
+        # Ask early when a slot would stand idle, otherwise in batches worth a round trip.
+        return missing if starving or missing * 2 >= target else 0

@@ -1,0 +1,132 @@
+"""One connection to the database that is made again when it breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Any, TypeVar
+
+import psycopg
+
+from jobqueue.core.errors import DatabaseUnavailable
+from jobqueue.store.database import (
+    check_schema_async,
+    executor_async,
+    session_settings,
+    to_conninfo,
+    worker_conninfo,
+)
+from jobqueue.store.statement import ExecuteAsync, Statement, run_async
+
+log = logging.getLogger("jobqueue.worker")
+
+Row = TypeVar("Row")
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+# A lost lock is tried again at the next tick; a worker never waits long behind someone's DDL.
+LOCK_TIMEOUT = "5s"
+
+
+class Link:
+    """A connection in autocommit mode that reconnects when next used after it broke.
+
+    Statements run one at a time, in the order they were asked for.
+    """
+
+    def __init__(self, url: str | None, name: str) -> None:
+        self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._execute: ExecuteAsync | None = None
+        self._turn = asyncio.Lock()
+
+    async def run(self, statement: Statement[Row]) -> list[Row]:
+        """Execute `statement`.
+
+        Raises psycopg.OperationalError (or another psycopg.Error); the next call connects anew.
+        """
+        async with self._turn:
+            execute = self._execute or await self._connect()
+            try:
+                return await run_async(execute, statement)
+            except BaseException:
+                # Cancelled or failed in the middle of the protocol: the session is not to be trusted.
+                if self._connection is None or self._connection.closed or self._connection.broken:
+                    self._connection = self._execute = None
+                raise
+
+    async def connection(self) -> psycopg.AsyncConnection[Any]:
+        """Give the connection itself, for LISTEN."""
+        async with self._turn:
+            if self._connection is None or self._connection.closed:
+                await self._connect()
+            assert self._connection is not None  # noqa: S101 - what _connect does
+            return self._connection
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._connection is not None and not self._connection.closed
+
+    async def check_schema(self) -> None:
+        """Return if this release can work with the database's schema. Raises SchemaError."""
+        async with self._turn:
+            await check_schema_async(self._execute or await self._connect())
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        connection, self._connection, self._execute = self._connection, None, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connect(self) -> ExecuteAsync:
+        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+        execute = executor_async(connection)
+        try:
+            await run_async(execute, session_settings(LOCK_TIMEOUT))
+        except BaseException:
+            await connection.close()
+            raise
+        self._connection, self._execute = connection, execute
+        return execute
+
+
+class Pauses:
+    """Growing pauses between tries: 0.1 s, doubled each time, at most 5 s."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_PAUSE_SECONDS
+
+    def reset(self) -> None:
+        """Start over, after a success."""
+        self._next = FIRST_PAUSE_SECONDS
+
+    def next_seconds(self) -> float:
+        """Give the next pause."""
+        pause, self._next = self._next, min(self._next * 2, LONGEST_PAUSE_SECONDS)
+        return pause
+
+
+async def first_contact(link: Link, limit_seconds: float) -> None:
+    """Connect, waiting for a server that is not up yet.
+
+    Raises DatabaseUnavailable when `limit_seconds` have passed without success.
+    """
+    pauses = Pauses()
+    deadline = time.monotonic() + limit_seconds
+    while True:
+        try:
+            await link.connection()
+        except psycopg.OperationalError as error:
+            reason = " ".join(str(error).split())
+            pause = pauses.next_seconds()
+            if time.monotonic() + pause > deadline:
+                raise DatabaseUnavailable(
+                    f"database: no connection within {limit_seconds:g} s ({reason}); check that "
+                    "the server runs and the URL names it"
+                ) from error
+            log.warning("database: no connection (%s); trying again in %.1f s", reason, pause)
+            await asyncio.sleep(pause)
+        else:
+            return

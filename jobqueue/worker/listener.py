@@ -1,0 +1,43 @@
+"""LISTEN: wakes the claimer when a job was enqueued for a queue it sleeps in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import psycopg
+from psycopg import sql
+
+from jobqueue.store.workers import WAKE_CHANNEL
+from jobqueue.worker.link import Link, Pauses
+
+log = logging.getLogger("jobqueue.worker")
+
+
+class Listener:
+    """Turns notifications into wake-ups. While it cannot listen, polling carries on."""
+
+    def __init__(self, link: Link, queues: frozenset[str], wake: asyncio.Event) -> None:
+        self._link = link
+        self._queues = queues
+        self._wake = wake
+
+    async def run(self) -> None:
+        """Listen for as long as the worker lives, over a new connection when one breaks."""
+        pauses = Pauses()
+        while True:
+            try:
+                connection = await self._link.connection()
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
+                pauses.reset()
+                # Something may have come while nobody listened.
+                self._wake.set()
+                async for notification in connection.notifies():
+                    if notification.payload in self._queues:
+                        self._wake.set()
+                await self._link.close()
+            except psycopg.Error as error:
+                await self._link.close()
+                reason = " ".join(str(error).split())
+                log.warning("listen: lost (%s); polling until it is back", reason)
+            await asyncio.sleep(pauses.next_seconds())

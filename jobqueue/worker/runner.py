@@ -1,0 +1,203 @@
+"""Running claimed jobs in the slots of their queues, and judging how each attempt ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+from collections.abc import Coroutine, Iterable, Mapping
+from time import perf_counter
+from typing import Any
+
+from jobqueue.client.context import claimed_job
+from jobqueue.client.task import Task
+from jobqueue.core.outcome import Interrupted, Kind, Verdict, judge
+from jobqueue.store.jobs import Claimed
+from jobqueue.worker.acker import Acker
+from jobqueue.worker.lines import Line
+from jobqueue.worker.threads import Threads
+
+log = logging.getLogger("jobqueue.worker")
+
+# A job that has waited so long in hand is given back, for a worker with a free slot.
+LONGEST_WAIT_SECONDS = 0.1
+
+
+class Runner:
+    """Starts jobs as slots allow, and hands each outcome to the acker.
+
+    wake: called when a slot was freed and the claimer may want to look.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task[..., Any]],
+        queues: Mapping[str, int],
+        acker: Acker,
+        wake: asyncio.Event,
+    ) -> None:
+        self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
+        self.threads = Threads(sum(queues.values()))
+        self._tasks = tasks
+        self._acker = acker
+        self._wake = wake
+        self._running: dict[asyncio.Task[None], Claimed] = {}
+        self._interrupting = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._check: asyncio.TimerHandle | None = None
+
+    @property
+    def running(self) -> int:
+        """Jobs that run now."""
+        return len(self._running)
+
+    def wanted(self, round_trip_seconds: float) -> dict[str, int]:
+        """How many jobs to claim of each queue that has room."""
+        limits = {
+            queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()
+        }
+        return {queue: limit for queue, limit in limits.items() if limit > 0}
+
+    def accept(self, jobs: Iterable[Claimed]) -> None:
+        """Start claimed jobs, or keep them in hand until a slot is free."""
+        for job in jobs:
+            self.lines[job.queue].buffer.append(job)
+        for line in self.lines.values():
+            self._fill(line)
+        if self._check is None and any(line.buffer for line in self.lines.values()):
+            self._watch_buffers()
+
+    def hand_back(self, line: Line) -> int:
+        """Give back what `line` holds and has not started; the attempts are not counted."""
+        count = len(line.buffer)
+        while line.buffer:
+            self._acker.ended(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
+        return count
+
+    def forget_unstarted(self) -> None:
+        """Drop what is in hand and not started: its lease is lost, others have it."""
+        for line in self.lines.values():
+            line.buffer.clear()
+
+    async def finished(self) -> None:
+        """Wait until no job runs."""
+        await self._idle.wait()
+
+    async def interrupt(self) -> int:
+        """Stop what runs and hand it back at once. Gives how many jobs that were.
+
+        A thread cannot be stopped: its job is handed back, and the thread's own end is ignored.
+        """
+        self._interrupting = True
+        stopped = list(self._running)
+        for task in stopped:
+            task.cancel()
+        if stopped:
+            # One that swallows its cancellation is left behind; its ack would be refused anyway.
+            await asyncio.wait(stopped, timeout=1.0)
+        for job in self._running.values():
+            self._acker.ended(job, self._interrupted())
+        return len(stopped)
+
+    def _start(self, line: Line, job: Claimed) -> None:
+        line.running += 1
+        task = _begin(self._attempt(line, job))
+        if not task.done():
+            self._running[task] = job
+            self._idle.clear()
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        if not self._running:
+            self._idle.set()
+
+    async def _attempt(self, line: Line, job: Claimed) -> None:
+        began = perf_counter()
+        task = self._tasks[job.task]
+        claimed_job.set(job)
+        try:
+            args, kwargs = task.signature.decode(job.args)
+            if task.is_async:
+                await task.function(*args, **kwargs)
+            else:
+                await self.threads.call(task.function, args, kwargs)
+        except BaseException as error:  # noqa: BLE001 - whatever user code raises ends this attempt, nothing else
+            self._failed(task, job, error, perf_counter() - began)
+        else:
+            self._acker.completed(job, perf_counter() - began)
+        finally:
+            line.running -= 1
+            line.measure(perf_counter() - began)
+            self._fill(line)
+            self._wake.set()
+
+    def _fill(self, line: Line) -> None:
+        """Start what is in hand while slots are free."""
+        if line.filling:
+            return  # a job that ended before its start returned; the loop below goes on
+        line.filling = True
+        while line.buffer and line.running < line.concurrency:
+            self._start(line, line.buffer.popleft())
+        line.filling = False
+
+    def _failed(
+        self, task: Task[..., Any], job: Claimed, error: BaseException, seconds: float
+    ) -> None:
+        if self._interrupting and isinstance(error, asyncio.CancelledError):
+            verdict = self._interrupted()
+        else:
+            verdict = judge(
+                error,
+                attempt=job.attempt,
+                max_attempts=job.max_attempts,
+                retry=task.retry,
+                chance=random.random(),  # noqa: S311 - jitter
+            )
+        self._acker.ended(job, verdict)
+        level = logging.ERROR if verdict.kind is Kind.DEAD else logging.WARNING
+        if verdict.kind is Kind.SNOOZED:
+            level = logging.INFO
+        log.log(
+            level,
+            "job %s %s attempt %d/%d: %s after %.3f s: %s%s",
+            job.task, job.id, job.attempt, job.max_attempts, verdict.kind, seconds, _one_line(error),
+            f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else "",
+        )  # fmt: skip
+
+    def _interrupted(self) -> Verdict:
+        error = Interrupted("the worker stopped before the job was done")
+        return Verdict(Kind.HANDED_BACK, refund=True, error=error)
+
+    def _watch_buffers(self) -> None:
+        oldest = [(line, line.buffer[0]) for line in self.lines.values() if line.buffer]
+        loop = asyncio.get_running_loop()
+        self._check = loop.call_later(LONGEST_WAIT_SECONDS, self._check_buffers, oldest)
+
+    def _check_buffers(self, oldest: list[tuple[Line, Claimed]]) -> None:
+        """Hand back what has not moved since the last look: its slots are taken by long jobs."""
+        self._check = None
+        for line, job in oldest:
+            if line.buffer and line.buffer[0] is job:
+                line.slowed(LONGEST_WAIT_SECONDS)
+                self.hand_back(line)
+        if any(line.buffer for line in self.lines.values()):
+            self._watch_buffers()
+
+
+def _begin(attempt: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Start `attempt` as a task of its own context; it runs to its first wait at once if it can."""
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(attempt, loop=loop, eager_start=True)
+    return loop.create_task(attempt)
+
+
+def _one_line(error: BaseException) -> str:
+    try:
+        text = " ".join(str(error).split())[:300]
+    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise
+        text = "<unreadable>"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
