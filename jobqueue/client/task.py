@@ -16,7 +16,7 @@ from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
 from jobqueue.store.jobs import Enqueued
-from jobqueue.store.statement import run, run_async
+from jobqueue.store.statement import Statement, run, run_async
 
 if TYPE_CHECKING:
     from jobqueue.client.queue import JobQueue
@@ -81,12 +81,13 @@ class Task(Generic[P, R]):
         Raises ArgumentError if the arguments do not fit, before anything is sent, and
         UnsupportedConnection if it is not a synchronous connection of a known kind.
         """
-        return run(connections.executor(connection), self._statement(args, kwargs))[0]
+        statement = self.statement(self.signature.bind(args, kwargs))
+        return run(connections.executor(connection), statement)[0]
 
     async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
-        execute = connections.executor_async(connection)
-        return (await run_async(execute, self._statement(args, kwargs)))[0]
+        statement = self.statement(self.signature.bind(args, kwargs))
+        return (await run_async(connections.executor_async(connection), statement))[0]
 
     def enqueue_many(
         self, connection: object, items: Iterable[Mapping[str, object]], /
@@ -123,11 +124,12 @@ class Task(Generic[P, R]):
         async with await self._queue.aconnect() as connection:
             return await self.aenqueue(connection, *args, **kwargs)
 
-    def _statement(
-        self, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> statements.Statement[Enqueued]:
-        arguments = self.signature.encode(self.signature.bind(args, kwargs))
-        return statements.enqueue(self.name, arguments, self.options)
+    def statement(self, values: Mapping[str, object]) -> Statement[Enqueued]:
+        """Give the statement that enqueues one job with `values`, by parameter name.
+
+        Raises ArgumentError if they do not fit the task's signature.
+        """
+        return statements.enqueue(self.name, self.signature.encode(values), self.options)
 
     def _chunks(self, items: Iterable[Mapping[str, object]]) -> Iterator[str]:
         """Give the items as JSON arrays of a size that one statement carries well."""
@@ -135,7 +137,7 @@ class Task(Generic[P, R]):
         size = 0
         for row, item in enumerate(items):
             try:
-                encoded = self.signature.encode(self.signature.bind((), item))
+                encoded = self.signature.encode(item)
             except ArgumentError as error:
                 raise ArgumentError(error.task, error.parameter, error.rule, row=row) from error
             chunk.append(encoded)

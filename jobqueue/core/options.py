@@ -35,11 +35,14 @@ class UsingOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class EnqueueOptions:
-    """Checked options of one enqueue."""
+    """Checked options of one enqueue.
 
-    queue: str = "default"
-    priority: int = int(Priority.NORMAL)
-    max_attempts: int = DEFAULT_ATTEMPTS
+    queue, priority, max_attempts: None leaves them to what the task's worker noted in the database.
+    """
+
+    queue: str | None = "default"
+    priority: int | None = int(Priority.NORMAL)
+    max_attempts: int | None = DEFAULT_ATTEMPTS
     delay_seconds: float | None = None
     run_at: datetime | None = None
     job_id: UUID | None = None

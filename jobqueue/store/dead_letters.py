@@ -25,6 +25,11 @@ def list_dead(which: Filter, *, limit: int) -> Statement[JobRecord]:
     return Statement(sql("dead_letters/list"), {**asdict(which), "limit": limit}, record)
 
 
+def edit(job_id: UUID, args: str) -> Statement[str]:
+    """Give a dead letter other arguments, a JSON object as text. No row: it was not there."""
+    return Statement(sql("dead_letters/edit"), {"id": str(job_id), "args": args}, first)
+
+
 def redrive(ids: Sequence[UUID]) -> Statement[str]:
     """Put dead letters back. Rows are the ids that were there."""
     return Statement(sql("dead_letters/redrive"), {"ids": [str(one) for one in ids]}, first)

@@ -1,0 +1,75 @@
+"""A real worker in a process of its own, as an operator would start it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.workload import RUN_LOG_VARIABLE
+from jobqueue.store.database import URL_VARIABLE
+
+ROOT = Path(__file__).parent.parent
+QUEUE = "default=10"
+COMMAND = ("-m", "jobqueue", "worker", "benchmarks.workload:jobs", "--queue", QUEUE)
+STOP_SECONDS = 20.0
+
+
+class MeasureError(Exception):
+    """A measure came to no result that could be trusted."""
+
+
+class WorkerProcess:
+    """A running worker; its output goes to a file."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self._process = process
+        self._output = output
+
+    def wait_until(self, condition: Callable[[], bool], *, what: str, seconds: float) -> None:
+        """Wait for `condition`, looking often.
+
+        Raises MeasureError at the deadline, or when the worker ends before.
+        """
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if self._process.poll() is not None:
+                raise MeasureError(f"{what}: the worker ended; it said:\n{self._said()}")
+            if time.monotonic() > deadline:
+                raise MeasureError(
+                    f"{what}: not within {seconds:g} s; the worker said:\n{self._said()}"
+                )
+            time.sleep(0.005)
+
+    def peak_memory_mib(self) -> float:
+        """Give the most resident memory the process has had."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) / 1024
+
+    def _said(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")[-4_000:]
+
+
+@contextmanager
+def worker(url: str, *, run_log: Path) -> Generator[WorkerProcess]:
+    """Run a worker on the database at `url` until the end of the block."""
+    environment = {**os.environ, URL_VARIABLE: url, RUN_LOG_VARIABLE: str(run_log)}
+    output = run_log.with_suffix(".worker.log")
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, *COMMAND], cwd=ROOT, env=environment, stdout=file, stderr=file
+        )
+    try:
+        yield WorkerProcess(process, output)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

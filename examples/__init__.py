@@ -1,0 +1,1 @@
+"""Whole applications on jobqueue, to run and to read."""

@@ -1,0 +1,114 @@
+"""The command `jobqueue`, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import sys
+from enum import IntEnum
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+from sqlalchemy.exc import DBAPIError
+
+import jobqueue
+from jobqueue.cli import dead, dev, enqueue, jobs, migrate, stats, worker
+from jobqueue.core.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    JobQueueError,
+    SchemaError,
+)
+
+EPILOG = (
+    "Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 database not reached · "
+    "4 schema does not fit · 5 jobs were interrupted at shutdown"
+)
+
+
+class Exit(IntEnum):
+    """Exit codes, as EPILOG tells people."""
+
+    FAILED = 1
+    USAGE = 2
+    DATABASE = 3
+    SCHEMA = 4
+    INTERRUPTED = 5
+
+
+app = typer.Typer(
+    name="jobqueue",
+    help="A transactional job queue in your PostgreSQL: migrate, run workers, look after jobs.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    # A user's own module may fail to import: its traceback is shown as Python shows it.
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+migrate.register(app)
+dev.register(app)
+worker.register(app)
+enqueue.register(app)
+jobs.register(app)
+dead.register(app)
+stats.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"jobqueue {jobqueue.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Hold the options that stand before a command."""
+
+
+def exit_code(error: Exception) -> Exit:
+    """Say which exit code tells a program about `error`."""
+    match error:
+        case SchemaError():
+            return Exit.SCHEMA
+        case DatabaseUnavailable() | psycopg.OperationalError() | DBAPIError():
+            return Exit.DATABASE
+        case JobQueueError():
+            return Exit.USAGE
+        case _:
+            return Exit.FAILED
+
+
+def run() -> None:
+    """Run the command; errors we know of are one line on stderr, all others a traceback."""
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        app()
+    except JobQueueError as error:
+        errors.print(f"[bold red]error:[/] {_plain(error)}")
+        sys.exit(exit_code(error))
+    except (psycopg.OperationalError, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        errors.print(
+            f"[bold red]error:[/] database: {_plain(cause)}; "
+            "check that the server runs and the URL names it"
+        )
+        sys.exit(Exit.DATABASE)
+    except psycopg.errors.InsufficientPrivilege as error:
+        errors.print(f"[bold red]error:[/] database: {_plain(error)}; ask for the right to do this")
+        sys.exit(Exit.FAILED)
+    except psycopg.errors.UndefinedTable:
+        errors.print(
+            "[bold red]error:[/] schema 'jobqueue': not in this database, or behind; "
+            "run `jobqueue migrate` first"
+        )
+        sys.exit(Exit.SCHEMA)
+
+
+def _plain(error: object) -> str:
+    """Give the message on one line, its brackets not taken for markup."""
+    return " ".join(str(error).split()).replace("[", r"\[")

@@ -1,0 +1,74 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from jobqueue.store.database import URL_VARIABLE
+
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        envvar=URL_VARIABLE,
+        show_envvar=True,
+        help="PostgreSQL to use: postgresql://user:password@host:5432/name",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Imports = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--import", metavar="MODULE", help="Import this module too, for its tasks. Repeatable."
+    ),
+]
+
+_UNIT_SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def parse_seconds(text: str | float) -> float:
+    """Read `90`, `500ms`, `5m`, `2h` or `1d` as seconds; a default comes as a number."""
+    if not isinstance(text, str):
+        return text
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r}: not a duration; write 90, 500ms, 5m, 2h or 1d")
+    return float(found[1]) * _UNIT_SECONDS[found[2]]
+
+
+def parse_moment(text: str) -> datetime:
+    """Read an ISO 8601 date and time that has a time zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}: not a moment; write it like 2030-01-31T08:00:00+01:00"
+        ) from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text!r}: has no time zone; add Z or +01:00")
+    return moment
+
+
+def parse_id(text: str) -> UUID:
+    """Read a job's id."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r}: not a job's id; copy one from `jobqueue jobs list`"
+        ) from None
+
+
+JobId = Annotated[
+    UUID, typer.Argument(parser=parse_id, metavar="ID", help="The job's id.", show_default=False)
+]
+JobIds = Annotated[
+    list[UUID] | None,
+    typer.Argument(parser=parse_id, metavar="[ID]...", help="Ids of jobs.", show_default=False),
+]

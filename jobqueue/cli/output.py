@@ -1,0 +1,123 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jobqueue.store.jobs import JobRecord
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever orjson writes
+    """Print `value` as one JSON document."""
+    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print rows under their columns; numbers to the right. `empty` is said when there are none."""
+    shown = [list(row) for row in rows]
+    if not shown:
+        console.print(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for position, column in enumerate(columns):
+        numbers = all(isinstance(row[position], int | float) for row in shown)
+        table.add_column(
+            column, justify="right" if numbers else "left", overflow="fold", no_wrap=column == "id"
+        )
+    for row in shown:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    if console.is_terminal:
+        console.print(table)
+    else:
+        # In a pipe nothing is folded: `grep` and `awk` want whole lines.
+        Console(highlight=False, width=400).print(table)
+
+
+def moment(value: datetime | None) -> str | None:
+    """Show a moment in local time, to the second."""
+    return None if value is None else value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def age(value: datetime | None) -> str | None:
+    """Show how long ago a moment was."""
+    return None if value is None else seconds((datetime.now(UTC) - value).total_seconds())
+
+
+def seconds(value: float | None) -> str | None:
+    """Show a duration in its largest fitting unit."""
+    if value is None:
+        return None
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(value) >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value:.1f} s"
+
+
+def print_jobs(jobs: Sequence[JobRecord], *, empty: str) -> None:
+    """Print one line a job."""
+    print_table(
+        ("id", "task", "queue", "state", "attempt", "enqueued", "last error"),
+        (
+            (
+                job.id,
+                job.task,
+                job.queue,
+                job.state,
+                f"{job.attempt}/{job.max_attempts}",
+                moment(job.enqueued_at),
+                last_error(job),
+            )
+            for job in jobs
+        ),
+        empty=empty,
+    )
+
+
+def last_error(job: JobRecord) -> str | None:
+    """Give the newest error of a job in one short line."""
+    if not job.errors:
+        return None
+    newest = job.errors[-1]
+    text = f"{newest.get('error')}: {newest.get('message')}"
+    return " ".join(text.split())[:100]
+
+
+def print_job(job: JobRecord) -> None:
+    """Print everything about one job."""
+    lines: list[tuple[str, object]] = [
+        ("id", job.id),
+        ("task", job.task),
+        ("queue", job.queue),
+        ("state", job.state),
+        ("priority", job.priority),
+        ("attempt", f"{job.attempt} of {job.max_attempts}"),
+        ("arguments", orjson.dumps(job.args).decode()),
+        ("enqueued", moment(job.enqueued_at)),
+        ("due", moment(job.run_at)),
+        ("started", moment(job.started_at)),
+        ("finished", moment(job.finished_at)),
+        ("ran for", None if job.run_ms is None else f"{job.run_ms:.1f} ms"),
+        ("worker", job.worker_id),
+    ]
+    for name, value in lines:
+        if value is not None:
+            console.print(f"[bold]{name:<10}[/] {escape(str(value))}", soft_wrap=True)
+    for error in job.errors or ():
+        console.print(
+            f"\n[bold]attempt {error.get('attempt')}[/] failed at {error.get('failed_at')}: "
+            f"{escape(str(error.get('error')))}: {escape(str(error.get('message')))}",
+            soft_wrap=True,
+        )
+        if trace := error.get("traceback"):
+            console.print(escape(str(trace).rstrip()), soft_wrap=True)

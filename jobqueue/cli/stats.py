@@ -1,0 +1,61 @@
+"""`jobqueue stats`: queues and workers in numbers."""
+
+from __future__ import annotations
+
+import typer
+
+from jobqueue.cli.options import AsJson, DatabaseUrl
+from jobqueue.cli.output import age, console, print_json, print_table, seconds
+from jobqueue.cli.session import session
+from jobqueue.store import maintenance, stats, workers
+from jobqueue.store.statement import run
+
+
+def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Show each queue's depth, its oldest waiting job and its workers, and who works."""
+    with session(database_url) as execute:
+        queues = run(execute, stats.queues())
+        working = run(execute, workers.list_workers())
+        [leaderless] = run(execute, maintenance.leader_absent())
+    if as_json:
+        print_json({"queues": queues, "workers": working, "leader": not leaderless})
+        return
+    print_table(
+        ("queue", "available", "scheduled", "running", "dead", "oldest waits", "workers"),
+        (
+            (
+                one.queue,
+                one.available,
+                one.scheduled,
+                one.running,
+                one.dead,
+                seconds(one.oldest_seconds),
+                one.workers,
+            )
+            for one in queues
+        ),
+        empty="no queue has been used yet",
+    )
+    console.print()
+    print_table(
+        ("worker", "queues", "slots", "up for", "heartbeat", "state"),
+        (
+            (
+                one.name,
+                ", ".join(one.queues),
+                one.concurrency,
+                age(one.started_at),
+                f"{age(one.heartbeat_at)} ago",
+                "expired" if one.expired else "draining" if one.draining else "working",
+            )
+            for one in working
+        ),
+        empty="no worker: start one with `jobqueue worker MODULE:NAME`",
+    )
+    if working and leaderless:
+        console.print("\nno leader: due jobs are not promoted until a worker takes over")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("stats")(show_stats)
