@@ -1,15 +1,15 @@
 """A transactional job queue for applications whose data already lives in PostgreSQL.
 
-    from jobqueue import JobQueue
+from jobqueue import JobQueue
 
-    jobs = JobQueue()
+jobs = JobQueue()
 
-    @jobs.task
-    def send_welcome(user_id: int) -> None: ...
+@jobs.task
+def send_welcome(user_id: int) -> None: ...
 
-    with psycopg.connect(dsn) as connection:
-        connection.execute("INSERT INTO users ...")
-        send_welcome.enqueue(connection, user_id=42)   # exists if the transaction commits
+with psycopg.connect(dsn) as connection:
+    connection.execute("INSERT INTO users ...")
+    send_welcome.enqueue(connection, user_id=42)   # exists if the transaction commits
 """
 
 from jobqueue.client.context import CurrentJob, current_job

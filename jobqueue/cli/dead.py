@@ -13,7 +13,7 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from jobqueue.cli.jobs import show
-from jobqueue.cli.options import AsJson, DatabaseUrl, JobId, JobIds, parse_moment
+from jobqueue.cli.options import AsJson, DatabaseUrl, JobId, JobIds, parse_arguments, parse_moment
 from jobqueue.cli.output import console, errors, print_jobs, print_json
 from jobqueue.cli.session import session
 from jobqueue.store import dead_letters
@@ -65,12 +65,7 @@ def edit(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Give a dead letter other arguments, before it is redriven."""
-    try:
-        values = orjson.loads(arguments)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"not JSON ({error})") from None
-    if not isinstance(values, dict):
-        raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")
+    values = parse_arguments(arguments)
     with session(database_url) as execute:
         edited = run(execute, dead_letters.edit(job_id, orjson.dumps(values).decode()))
     if not edited:
@@ -131,7 +126,9 @@ def purge(
     )
 
 
-def _which(job_ids: Sequence[UUID] | None, chosen: Filter, everything: bool) -> Sequence[UUID] | Filter:
+def _which(
+    job_ids: Sequence[UUID] | None, chosen: Filter, everything: bool
+) -> Sequence[UUID] | Filter:
     """Take one way of naming dead letters, and refuse none or two."""
     filtered = chosen != Filter()
     if bool(job_ids) + (filtered or everything) != 1:

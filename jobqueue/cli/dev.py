@@ -21,9 +21,7 @@ dev = typer.Typer(
 
 Folder = Annotated[
     Path,
-    typer.Option(
-        "--folder", help="Where its data is kept; one server a folder.", file_okay=False
-    ),
+    typer.Option("--folder", help="Where its data is kept; one server a folder.", file_okay=False),
 ]
 DEFAULT_FOLDER = Path(".jobqueue/postgres")
 

@@ -9,7 +9,15 @@ from uuid import UUID
 import orjson
 import typer
 
-from jobqueue.cli.options import AsJson, DatabaseUrl, Imports, parse_id, parse_moment, parse_seconds
+from jobqueue.cli.options import (
+    AsJson,
+    DatabaseUrl,
+    Imports,
+    parse_arguments,
+    parse_id,
+    parse_moment,
+    parse_seconds,
+)
 from jobqueue.cli.output import console, print_json
 from jobqueue.cli.session import session
 from jobqueue.core.errors import TaskError
@@ -51,7 +59,9 @@ def enqueue(
     ] = None,
     job_id: Annotated[
         UUID | None,
-        typer.Option("--id", parser=parse_id, metavar="UUID", help="Its id; repeating is harmless."),
+        typer.Option(
+            "--id", parser=parse_id, metavar="UUID", help="Its id; repeating is harmless."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +69,7 @@ def enqueue(
 
     [bold]jobqueue enqueue send_welcome '{"user_id": 42}' --delay 5m[/]
     """
-    values = _read(arguments)
+    values = parse_arguments(arguments)
     given: dict[str, Any] = {
         "queue": queue,
         "priority": priority,
@@ -88,16 +98,6 @@ def enqueue(
         print_json(enqueued)
     else:
         console.print(f"{enqueued.outcome} {enqueued.id}")
-
-
-def _read(arguments: str) -> dict[str, Any]:
-    try:
-        values = orjson.loads(arguments)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"not JSON ({error}); write '{{\"name\": value}}'") from None
-    if not isinstance(values, dict):
-        raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")
-    return values
 
 
 def register(app: typer.Typer) -> None:

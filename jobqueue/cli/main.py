@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 import jobqueue
 from jobqueue.cli import dead, dev, enqueue, jobs, migrate, stats, worker
 from jobqueue.core.errors import (
-    ConfigurationError,
     DatabaseUnavailable,
     JobQueueError,
     SchemaError,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, cast
 from uuid import UUID
 
+import orjson
 import typer
 
 from jobqueue.store.database import URL_VARIABLE
@@ -53,6 +54,17 @@ def parse_moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise typer.BadParameter(f"{text!r}: has no time zone; add Z or +01:00")
     return moment
+
+
+def parse_arguments(text: str) -> dict[str, Any]:
+    """Read a task's arguments: a JSON object."""
+    try:
+        values: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"not JSON ({error}); write '{{\"name\": value}}'") from None
+    if not isinstance(values, dict):
+        raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")
+    return cast("dict[str, Any]", values)
 
 
 def parse_id(text: str) -> UUID:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import psycopg
@@ -12,7 +12,7 @@ from jobqueue.store.statement import Execute
 
 
 @contextmanager
-def session(url: str | None) -> Iterator[Execute]:
+def session(url: str | None) -> Generator[Execute]:
     """Connect, check the schema, and give what executes statements; each commits by itself.
 
     Raises DatabaseUrlError, SchemaError or psycopg.OperationalError.

@@ -50,6 +50,7 @@ class JobQueue:
     @overload
     def task(
         self,
+        /,
         *,
         name: str | None = None,
         queue: str = "default",

@@ -1,1 +1,1 @@
-"""The rules: no input or output, no clock, no logging. Everything here is a function of its arguments."""
+"""The rules: no input or output, no clock, no logging; functions of their arguments alone."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, get_type_hints
+from typing import Any, NotRequired, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, SchemaSerializer
 from pydantic_core.core_schema import CoreConfig, any_schema
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from jobqueue.core.errors import ArgumentError, TaskError
 from jobqueue.core.outcome import InvalidArguments
@@ -23,7 +23,6 @@ ARGUMENTS_LIMIT_BYTES = 1_048_576
 """How large one job's arguments may be as JSON: 1 MiB."""
 
 # Bytes travel as base64. JSON has no NaN or infinity: as null they would be lost without a word.
-_READING = ConfigDict(val_json_bytes="base64")
 _WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 _ANYTHING = SchemaSerializer(any_schema(), _WRITING)
 
@@ -66,7 +65,9 @@ class Signature:
             )
         values = dict(zip(self._positional, args, strict=False))
         if twice := values.keys() & kwargs.keys():
-            raise ArgumentError(self.task, min(twice), "given by position and by name; give it once")
+            raise ArgumentError(
+                self.task, min(twice), "given by position and by name; give it once"
+            )
         values.update(kwargs)
         return values
 
@@ -144,8 +145,10 @@ class Signature:
             required = parameter.default is inspect.Parameter.empty
             fields[name] = kind if required else NotRequired[kind]
         shape = TypedDict("Arguments", fields)  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues] - made at run time by intent
-        extra = "allow" if takes_more else "forbid"
-        shape.__pydantic_config__ = ConfigDict(**_READING, extra=extra)  # pyright: ignore[reportAttributeAccessIssue] - pydantic's way to configure a TypedDict
+        # pydantic's way to configure a TypedDict.
+        shape.__pydantic_config__ = ConfigDict(  # pyright: ignore[reportAttributeAccessIssue]
+            val_json_bytes="base64", extra="allow" if takes_more else "forbid"
+        )
         return TypeAdapter(shape)
 
     def _unserialisable(self, values: Mapping[str, object], cause: Exception) -> ArgumentError:

@@ -57,11 +57,11 @@ class ArgumentError(JobQueueError):
         super().__init__(f"task {task!r}: {item}{where}: {rule}")
 
 
-class UnsupportedConnection(JobQueueError):  # noqa: N818 - reads as what it is
+class UnsupportedConnection(JobQueueError):
     """No adapter knows how to enqueue through this object."""
 
 
-class DatabaseUnavailable(JobQueueError):  # noqa: N818 - reads as what it is
+class DatabaseUnavailable(JobQueueError):
     """No connection could be made within the time allowed."""
 
 
@@ -69,17 +69,17 @@ class SchemaError(JobQueueError):
     """The database's schema and this release do not fit."""
 
 
-class SchemaMissing(SchemaError):  # noqa: N818 - reads as what it is
+class SchemaMissing(SchemaError):
     """The schema `jobqueue` is not in this database."""
 
 
-class SchemaTooOld(SchemaError):  # noqa: N818 - reads as what it is
+class SchemaTooOld(SchemaError):
     """The schema lacks what this release needs."""
 
 
-class SchemaTooNew(SchemaError):  # noqa: N818 - reads as what it is
+class SchemaTooNew(SchemaError):
     """The schema no longer has what this release needs."""
 
 
-class NoCurrentJob(JobQueueError):  # noqa: N818 - reads as what it is
+class NoCurrentJob(JobQueueError):
     """`current_job()` was called outside a job."""

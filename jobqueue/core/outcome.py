@@ -13,7 +13,7 @@ LONGEST_MESSAGE = 2_000
 LONGEST_TRACEBACK = 16_000
 
 
-class Snooze(Exception):  # noqa: N818 - an instruction, not a failure
+class Snooze(Exception):
     """Raised from inside a job: run me again `after` this while; the attempt does not count."""
 
     def __init__(self, after: Duration) -> None:
@@ -21,18 +21,18 @@ class Snooze(Exception):  # noqa: N818 - an instruction, not a failure
         super().__init__(f"snoozed for {self.after_seconds:g} s")
 
 
-class Cancel(Exception):  # noqa: N818 - an instruction, not a failure
+class Cancel(Exception):
     """Raised from inside a job: end it as cancelled; no retry, no dead letter."""
 
     def __init__(self, reason: str = "the job cancelled itself") -> None:
         super().__init__(reason)
 
 
-class InvalidArguments(Exception):  # noqa: N818 - a failure no retry can mend
+class InvalidArguments(Exception):
     """The stored arguments do not fit the task's signature on this worker."""
 
 
-class Interrupted(Exception):  # noqa: N818 - the worker's doing, not the job's
+class Interrupted(Exception):
     """The worker stopped before the job was done."""
 
 
@@ -92,14 +92,15 @@ def describe(error: BaseException) -> dict[str, str]:
     """Give `error` as what is kept with the job: type, message and traceback, safe for jsonb."""
     kind = type(error)
     name = kind.__qualname__
-    if kind.__module__ not in {"builtins", "__main__"}:
+    if kind.__module__ not in {"builtins", "__main__", __name__}:
         name = f"{kind.__module__}.{name}"
     try:
         message = str(error)
     except Exception as broken:  # noqa: BLE001 - an exception's own __str__ may raise
         message = f"<its message could not be read: {type(broken).__name__}>"
     try:
-        trace = "".join(traceback.format_exception(error))
+        # One that was never raised has no trace to show.
+        trace = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
     except Exception as broken:  # noqa: BLE001 - formatting calls the same user code
         trace = f"<its traceback could not be read: {type(broken).__name__}>"
     return {

@@ -36,6 +36,7 @@ def to_priority(value: int | str) -> int:
             ) from None
     if isinstance(value, bool) or not isinstance(value, int) or not LOWEST <= value <= HIGHEST:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise ConfigurationError(
-            f"priority {value!r}: not a whole number from {LOWEST} to {HIGHEST}; use Priority or an int"
+            f"priority {value!r}: not a whole number from {LOWEST} to {HIGHEST}; "
+            "use a level of Priority or an int"
         )
     return int(value)

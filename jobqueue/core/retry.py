@@ -58,7 +58,7 @@ class Constant:
         return to_seconds(self.delay, subject="delay")
 
 
-class Retry(Exception):  # noqa: N818 - an instruction, not a failure
+class Retry(Exception):
     """An instruction to retry.
 
     As a task's option it says how: `@jobs.task(retry=Retry(attempts=8, backoff=Linear(30)))`.

@@ -1,1 +1,1 @@
-"""SQL and nothing else; SQL lives nowhere else. One statement a file, under `sql/<noun>/<verb>.sql`."""
+"""SQL and nothing else; SQL lives nowhere else. One statement a file: `sql/<noun>/<verb>.sql`."""

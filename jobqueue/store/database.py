@@ -121,9 +121,7 @@ def _schema_version() -> Statement[tuple[int, int]]:
 
 def _judge_schema(rows: Sequence[tuple[int, int]]) -> None:
     if not rows:
-        raise SchemaMissing(
-            "schema 'jobqueue': not in this database; run `jobqueue migrate` first"
-        )
+        raise SchemaMissing("schema 'jobqueue': not in this database; run `jobqueue migrate` first")
     version, oldest_supported = rows[0]
     if version < SCHEMA_VERSION:
         raise SchemaTooOld(

@@ -37,9 +37,7 @@ def redrive(ids: Sequence[UUID]) -> Statement[str]:
 
 def redrive_matching(which: Filter, *, limit: int) -> Statement[str]:
     """Put the oldest dead letters back. Rows are their ids."""
-    return Statement(
-        sql("dead_letters/redrive_matching"), {**asdict(which), "limit": limit}, first
-    )
+    return Statement(sql("dead_letters/redrive_matching"), {**asdict(which), "limit": limit}, first)
 
 
 def purge(ids: Sequence[UUID]) -> Statement[str]:

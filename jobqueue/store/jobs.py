@@ -95,9 +95,7 @@ def enqueue_many(task: str, args: str, options: EnqueueOptions) -> Statement[Enq
     return Statement(sql("jobs/enqueue_many"), params, _enqueued)
 
 
-def claim(
-    worker_id: int, limits: dict[str, int], tasks: Sequence[str]
-) -> Statement[Claimed]:
+def claim(worker_id: int, limits: dict[str, int], tasks: Sequence[str]) -> Statement[Claimed]:
     """Claim up to so many jobs of each queue. Rows are in the order to run them."""
     params = {
         "worker_id": worker_id,

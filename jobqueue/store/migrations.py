@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-import jobqueue
 from jobqueue.store.database import to_conninfo
 
 
 def directory() -> Path:
     """Give the folder of the migrations: inside an installed package, beside it in a checkout."""
-    package = Path(jobqueue.__file__).parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
@@ -100,7 +99,7 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 @contextmanager
-def _connection(url: str | None) -> Iterator[Connection]:
+def _connection(url: str | None) -> Generator[Connection]:
     """Open one transaction for the whole run."""
     conninfo = to_conninfo(url, application_name="jobqueue migrate")
 

@@ -57,9 +57,7 @@ def heartbeat(worker_id: int, *, lease_seconds: float, draining: bool) -> Statem
 
 def sleep(worker_id: int, queues: Sequence[str]) -> Statement[Any]:
     """Say in which queues the worker sleeps; none when it is awake."""
-    return Statement(
-        sql("workers/sleep"), {"worker_id": worker_id, "queues": list(queues)}, first
-    )
+    return Statement(sql("workers/sleep"), {"worker_id": worker_id, "queues": list(queues)}, first)
 
 
 def wake(queues: Sequence[str]) -> Statement[Any]:

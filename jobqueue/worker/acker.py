@@ -103,9 +103,11 @@ class Acker:
             stale = await self._until_answered(statement)
             if stale:
                 log.warning(
-                    "ack: %d outcomes changed nothing, their lease was lost and the jobs were given "
-                    "to others (%s)", len(stale), ", ".join(stale[:5]),
-                )  # fmt: skip
+                    "ack: %d outcomes changed nothing: their lease was lost and the jobs were "
+                    "given to others (%s)",
+                    len(stale),
+                    ", ".join(stale[:5]),
+                )
         if woken := {
             job.queue for job, verdict in batch.verdicts if verdict.kind is Kind.HANDED_BACK
         }:

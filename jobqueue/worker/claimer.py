@@ -1,4 +1,4 @@
-"""Claiming: keeps the slots busy while there are jobs, and looks ever less often while there are none."""
+"""Claiming: keeps slots busy while there are jobs, looks ever less often while there are none."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Link:
             try:
                 return await run_async(execute, statement)
             except BaseException:
-                # Cancelled or failed in the middle of the protocol: the session is not to be trusted.
+                # Failed or cancelled in the middle of the protocol: that session is over.
                 if self._connection is None or self._connection.closed or self._connection.broken:
                     self._connection = self._execute = None
                 raise

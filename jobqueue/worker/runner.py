@@ -55,9 +55,7 @@ class Runner:
 
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
-        limits = {
-            queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()
-        }
+        limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
         return {queue: limit for queue, limit in limits.items() if limit > 0}
 
     def accept(self, jobs: Iterable[Claimed]) -> None:
@@ -124,7 +122,7 @@ class Runner:
                 await task.function(*args, **kwargs)
             else:
                 await self.threads.call(task.function, args, kwargs)
-        except BaseException as error:  # noqa: BLE001 - whatever user code raises ends this attempt, nothing else
+        except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             self._failed(task, job, error, perf_counter() - began)
         else:
             self._acker.completed(job, perf_counter() - began)
@@ -157,15 +155,7 @@ class Runner:
                 chance=random.random(),  # noqa: S311 - jitter
             )
         self._acker.ended(job, verdict)
-        level = logging.ERROR if verdict.kind is Kind.DEAD else logging.WARNING
-        if verdict.kind is Kind.SNOOZED:
-            level = logging.INFO
-        log.log(
-            level,
-            "job %s %s attempt %d/%d: %s after %.3f s: %s%s",
-            job.task, job.id, job.attempt, job.max_attempts, verdict.kind, seconds, _one_line(error),
-            f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else "",
-        )  # fmt: skip
+        _log_failure(job, verdict, error, seconds)
 
     def _interrupted(self) -> Verdict:
         error = Interrupted("the worker stopped before the job was done")
@@ -193,6 +183,20 @@ def _begin(attempt: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     if sys.version_info >= (3, 12):
         return asyncio.Task(attempt, loop=loop, eager_start=True)
     return loop.create_task(attempt)
+
+
+LEVELS = {Kind.DEAD: logging.ERROR, Kind.SNOOZED: logging.INFO, Kind.CANCELLED: logging.INFO}
+
+
+def _log_failure(job: Claimed, verdict: Verdict, error: BaseException, seconds: float) -> None:
+    """Write the one line of an attempt that did not complete."""
+    attempt = f"attempt {job.attempt}/{job.max_attempts}"
+    again = f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else ""
+    log.log(
+        LEVELS.get(verdict.kind, logging.WARNING),
+        "job %s %s %s: %s after %.3f s: %s%s",
+        *(job.task, job.id, attempt, verdict.kind, seconds, _one_line(error), again),
+    )
 
 
 def _one_line(error: BaseException) -> str:

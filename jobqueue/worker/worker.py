@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,10 @@ FAREWELL_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
-    """How a worker ended. interrupted: jobs it stopped and handed back; threads_left: still running."""
+    """How a worker ended.
+
+    interrupted: jobs it stopped and handed back. threads_left: those that run on regardless.
+    """
 
     interrupted: int
     threads_left: int
@@ -123,9 +126,7 @@ class Worker:
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
         await self._lease.enter()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
-        log.info(
-            "worker %s: %d tasks, queues %s", self._lease.name, len(tasks), served
-        )
+        log.info("worker %s: %d tasks, queues %s", self._lease.name, len(tasks), served)
 
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
@@ -164,7 +165,9 @@ class Worker:
             await asyncio.sleep(self._settings.heartbeat_seconds)
             with suppress(psycopg.Error):
                 unknown = await self._claims.run(
-                    job_statements.unknown_tasks(list(self._settings.queues), list(self._jobs.tasks))
+                    job_statements.unknown_tasks(
+                        list(self._settings.queues), list(self._jobs.tasks)
+                    )
                 )
                 for task in sorted(set(unknown) - self._warned):
                     self._warned.add(task)
@@ -190,7 +193,7 @@ class _Background:
     acks must not look alive.
     """
 
-    def __init__(self, work: list[Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
         self._work = work
         self._tasks: list[asyncio.Task[None]] = []
         self._failed: BaseException | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import psycopg
 
 from jobqueue.store.database import executor, executor_async
@@ -10,9 +12,13 @@ from jobqueue.store.statement import Execute, ExecuteAsync
 
 def adapt(connection: object) -> Execute | None:
     """Execute on a psycopg `Connection`."""
-    return executor(connection) if isinstance(connection, psycopg.Connection) else None
+    if not isinstance(connection, psycopg.Connection):
+        return None
+    return executor(cast("psycopg.Connection[Any]", connection))
 
 
 def adapt_async(connection: object) -> ExecuteAsync | None:
     """Execute on a psycopg `AsyncConnection`."""
-    return executor_async(connection) if isinstance(connection, psycopg.AsyncConnection) else None
+    if not isinstance(connection, psycopg.AsyncConnection):
+        return None
+    return executor_async(cast("psycopg.AsyncConnection[Any]", connection))

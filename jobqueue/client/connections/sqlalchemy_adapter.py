@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jobqueue.core.errors import UnsupportedConnection
 from jobqueue.store.statement import Execute, ExecuteAsync, Params
@@ -43,12 +43,10 @@ def adapt_async(connection: object) -> ExecuteAsync | None:
 
     if not isinstance(connection, AsyncConnection | AsyncSession | async_scoped_session):
         return None
-    of_session = None if isinstance(connection, AsyncConnection) else connection
+    given = cast("AsyncConnection | AsyncSession", connection)
 
     async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        used: AsyncConnection = (
-            connection if isinstance(connection, AsyncConnection) else await of_session.connection()
-        )
+        used = given if isinstance(given, AsyncConnection) else await given.connection()
         _check_driver(used.dialect)
         return _rows(await used.exec_driver_sql(text, dict(params)))
 

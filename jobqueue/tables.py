@@ -1,0 +1,165 @@
+"""The job tables as SQLAlchemy metadata, for an application's own queries.
+
+    from sqlalchemy import func, select
+    from jobqueue.tables import all_jobs
+
+    session.execute(select(all_jobs.c.state, func.count()).group_by(all_jobs.c.state))
+
+The migrations make the tables; this only describes them, and a test holds the two equal. Query
+them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v1` and its like).
+"""
+
+from sqlalchemy import (
+    TEXT,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TIMESTAMP, UUID
+
+metadata = MetaData(schema="jobqueue")
+
+MOMENT = TIMESTAMP(timezone=True)
+STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting')"
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, nullable=False),
+    Column("oldest_supported", Integer, nullable=False),
+    Column("only_row", Boolean, CheckConstraint("only_row"), primary_key=True),
+)
+
+queues = Table(
+    "queues",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    Column("queue", TEXT, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("max_attempts", SmallInteger, nullable=False),
+    Column("updated_at", MOMENT, nullable=False, server_default=text("now()")),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("hostname", TEXT, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("queues", ARRAY(TEXT), nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("started_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("heartbeat_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("expires_at", MOMENT, nullable=False),
+    Column("sleeping", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    Column("draining", Boolean, nullable=False, server_default=text("false")),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("run_at", MOMENT, nullable=False),
+    Column("enqueued_at", MOMENT, nullable=False),
+    Column("started_at", MOMENT),
+    Column("worker_id", BigInteger),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
+    Column("max_attempts", SmallInteger, nullable=False),
+    Column("state", TEXT, CheckConstraint(STATES), nullable=False),
+    Column("queue", TEXT, nullable=False),
+    Column("task", TEXT, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("errors", JSONB),
+)
+Index(
+    "jobs_claim",
+    jobs.c.queue,
+    jobs.c.priority,
+    jobs.c.run_at,
+    jobs.c.id,
+    postgresql_where=jobs.c.state == text("'available'"),
+)
+Index(
+    "jobs_scheduled",
+    jobs.c.run_at,
+    postgresql_where=jobs.c.state == text("'scheduled'"),
+)
+
+job_history = Table(
+    "job_history",
+    metadata,
+    Column("id", UUID, nullable=False),
+    Column("run_at", MOMENT, nullable=False),
+    Column("enqueued_at", MOMENT, nullable=False),
+    Column("started_at", MOMENT),
+    Column("finished_at", MOMENT, nullable=False),
+    Column("worker_id", BigInteger),
+    Column("run_ms", REAL),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("max_attempts", SmallInteger, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("queue", TEXT, nullable=False),
+    Column("task", TEXT, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("errors", JSONB),
+    postgresql_partition_by="RANGE (finished_at)",
+)
+Index("job_history_id", job_history.c.id)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("run_at", MOMENT, nullable=False),
+    Column("enqueued_at", MOMENT, nullable=False),
+    Column("started_at", MOMENT),
+    Column("finished_at", MOMENT, nullable=False),
+    Column("worker_id", BigInteger),
+    Column("priority", SmallInteger, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("max_attempts", SmallInteger, nullable=False),
+    Column("queue", TEXT, nullable=False),
+    Column("task", TEXT, nullable=False),
+    Column("args", JSONB, nullable=False),
+    Column("errors", JSONB, nullable=False),
+)
+Index("dead_letters_finished_at", dead_letters.c.finished_at)
+
+all_jobs = Table(
+    "all_jobs",
+    metadata,
+    Column("id", UUID),
+    Column("task", TEXT),
+    Column("queue", TEXT),
+    Column("state", TEXT),
+    Column("priority", SmallInteger),
+    Column("args", JSONB),
+    Column("attempt", SmallInteger),
+    Column("max_attempts", SmallInteger),
+    Column("errors", JSONB),
+    Column("enqueued_at", MOMENT),
+    Column("run_at", MOMENT),
+    Column("started_at", MOMENT),
+    Column("finished_at", MOMENT),
+    Column("run_ms", REAL),
+    Column("worker_id", BigInteger),
+    info={"is_view": True},
+)
