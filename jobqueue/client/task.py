@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
 from jobqueue.client import connections
 from jobqueue.core.arguments import Signature
-from jobqueue.core.errors import ArgumentError
+from jobqueue.core.errors import ArgumentError, TaskError
 from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
@@ -48,6 +48,11 @@ class Task(Generic[P, R]):
         retry: Retry,
     ) -> None:
         functools.update_wrapper(self, function)
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            raise TaskError(
+                f"task {name!r}: is a generator, which calling does not run; "
+                "write a function or coroutine that loops over it"
+            )
         self.name = name
         self.function = function
         self.options = options

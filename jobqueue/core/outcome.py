@@ -75,7 +75,7 @@ def judge(
         return Verdict(Kind.CANCELLED, error=error)
     if isinstance(error, Interrupted):
         return Verdict(Kind.HANDED_BACK, refund=True, error=error)
-    hopeless = isinstance(error, (InvalidArguments, retry.give_up_on))
+    hopeless = isinstance(error, (InvalidArguments, *retry.give_up_on))
     if hopeless or attempt >= max_attempts:
         return Verdict(Kind.DEAD, error=error)
     if isinstance(error, Retry) and error.after_seconds is not None:

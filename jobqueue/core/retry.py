@@ -88,9 +88,18 @@ class Retry(Exception):
         self.attempts = check_attempts(attempts)
         if not 0 <= jitter <= 1:
             raise ConfigurationError(f"jitter {jitter!r}: not a share; give a number from 0 to 1")
+        if not callable(backoff):
+            raise ConfigurationError(
+                f"backoff {backoff!r}: not callable; give Exponential(), Linear(), Constant() or "
+                "a function of the attempt's number"
+            )
+        kinds = give_up_on if isinstance(give_up_on, tuple) else (give_up_on,)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+                raise ConfigurationError(f"give_up_on {kind!r}: not an exception class; name some")
         self.backoff = backoff
         self.jitter = jitter
-        self.give_up_on = give_up_on
+        self.give_up_on = kinds
         self.after_seconds = None if after is None else to_seconds(after, subject="Retry after")
 
     def delay_seconds(self, attempt: int, chance: float) -> float:

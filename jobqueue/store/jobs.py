@@ -131,6 +131,11 @@ def _ack(name: str, worker_id: int, outcomes: str) -> Statement[str]:
     return Statement(sql(name), {"worker_id": worker_id, "outcomes": outcomes}, first)
 
 
+def hand_back(worker_id: int, known: Sequence[str]) -> Statement[str]:
+    """Hand back what the worker runs by the books and not by its own. Rows are their queues."""
+    return Statement(sql("jobs/hand_back"), {"worker_id": worker_id, "known": list(known)}, first)
+
+
 def unknown_tasks(queues: Sequence[str], tasks: Sequence[str]) -> Statement[str]:
     """Name the tasks of available jobs in `queues` that are not among `tasks`."""
     params = {"queues": list(queues), "tasks": list(tasks)}

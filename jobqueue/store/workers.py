@@ -9,9 +9,6 @@ from typing import Any
 
 from jobqueue.store.statement import Statement, first, sql
 
-WAKE_CHANNEL = "jobqueue"
-"""NOTIFY channel; the payload is a queue's name."""
-
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
@@ -58,6 +55,16 @@ def heartbeat(worker_id: int, *, lease_seconds: float, draining: bool) -> Statem
 def sleep(worker_id: int, queues: Sequence[str]) -> Statement[Any]:
     """Say in which queues the worker sleeps; none when it is awake."""
     return Statement(sql("workers/sleep"), {"worker_id": worker_id, "queues": list(queues)}, first)
+
+
+def listen() -> Statement[Any]:
+    """Listen for wake-ups; a notification's payload is a queue's name."""
+    return Statement(sql("workers/listen"), {}, first)
+
+
+def probe() -> Statement[int]:
+    """Find out whether the server is still there."""
+    return Statement(sql("workers/probe"), {}, first)
 
 
 def wake(queues: Sequence[str]) -> Statement[Any]:

@@ -49,6 +49,7 @@ class Acker:
         self._link = link
         self._open: dict[int, Batch] = {}
         self._any = asyncio.Event()
+        self._sending: Batch | None = None
         self._unrecorded = 0
         self._settled = asyncio.Condition()
 
@@ -56,6 +57,15 @@ class Acker:
     def behind(self) -> bool:
         """Whether so much is unrecorded that no more should be claimed."""
         return self._unrecorded >= MOST_UNRECORDED
+
+    def unrecorded(self) -> list[str]:
+        """Give the ids of jobs whose outcome is not known to be recorded."""
+        batches = [*self._open.values(), *([self._sending] if self._sending else [])]
+        return [
+            job_id
+            for batch in batches
+            for job_id in (*batch.ids, *(job.id for job, _ in batch.verdicts))
+        ]
 
     def completed(self, job: Claimed, run_seconds: float) -> None:
         """Note that `job` is done."""
@@ -74,8 +84,9 @@ class Acker:
             await self._any.wait()
             self._any.clear()
             while self._open:
-                batch = self._open.pop(next(iter(self._open)))
+                batch = self._sending = self._open.pop(next(iter(self._open)))
                 await self._record(batch)
+                self._sending = None
                 async with self._settled:
                     self._unrecorded -= len(batch)
                     self._settled.notify_all()

@@ -62,11 +62,16 @@ class Claimer:
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
+        unsure = False
         while not self._stopping:
             try:
+                if unsure:
+                    await self._settle_claims()
+                    unsure = False
                 await self._look()
                 pauses.reset()
             except psycopg.Error as error:
+                unsure = True
                 pause = pauses.next_seconds()
                 reason = " ".join(str(error).split())
                 log.warning("claim: failed (%s); trying again in %.1f s", reason, pause)
@@ -91,6 +96,14 @@ class Claimer:
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):
             await self._rest(sorted(wanted))
+
+    async def _settle_claims(self) -> None:
+        """Hand back what a claim that broke off may have taken without our hearing of it."""
+        known = self._runner.in_hand() + self._acker.unrecorded()
+        unheard = await self._link.run(jobs.hand_back(self._lease.worker_id, known))
+        if unheard:
+            log.warning("claim: %d jobs of a claim that broke off were handed back", len(unheard))
+            await self._link.run(workers.wake(sorted(set(unheard))))
 
     async def _stay_awake(self) -> None:
         self._pause = FIRST_LOOK_SECONDS

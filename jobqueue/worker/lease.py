@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psycopg
 
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.store import workers
+from jobqueue.store import jobs, workers
 from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
@@ -72,5 +72,8 @@ class Lease:
             self._lost()
 
     async def leave(self) -> None:
-        """Strike the worker off; it holds nothing any more."""
+        """Strike the worker off, and hand back whatever the books still say it runs."""
+        handed_back = await self._link.run(jobs.hand_back(self.worker_id, []))
+        if handed_back:
+            await self._link.run(workers.wake(sorted(set(handed_back))))
         await self._link.run(workers.leave(self.worker_id))

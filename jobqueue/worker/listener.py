@@ -6,12 +6,13 @@ import asyncio
 import logging
 
 import psycopg
-from psycopg import sql
 
-from jobqueue.store.workers import WAKE_CHANNEL
+from jobqueue.store import workers
 from jobqueue.worker.link import Link, Pauses
 
 log = logging.getLogger("jobqueue.worker")
+
+PROBE_SECONDS = 15.0
 
 
 class Listener:
@@ -27,15 +28,17 @@ class Listener:
         pauses = Pauses()
         while True:
             try:
+                await self._link.run(workers.listen())
                 connection = await self._link.connection()
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(WAKE_CHANNEL)))
                 pauses.reset()
                 # Something may have come while nobody listened.
                 self._wake.set()
-                async for notification in connection.notifies():
-                    if notification.payload in self._queues:
-                        self._wake.set()
-                await self._link.close()
+                while True:
+                    async for notification in connection.notifies(timeout=PROBE_SECONDS):
+                        if notification.payload in self._queues:
+                            self._wake.set()
+                    # Silence may mean that nothing happens, or that nobody is there any more.
+                    await self._link.run(workers.probe())
             except psycopg.Error as error:
                 await self._link.close()
                 reason = " ".join(str(error).split())

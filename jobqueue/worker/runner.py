@@ -67,6 +67,11 @@ class Runner:
         if self._check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
 
+    def in_hand(self) -> list[str]:
+        """Give the ids of jobs that run or wait for a slot."""
+        waiting = (job.id for line in self.lines.values() for job in line.buffer)
+        return [*(job.id for job in self._running.values()), *waiting]
+
     def hand_back(self, line: Line) -> int:
         """Give back what `line` holds and has not started; the attempts are not counted."""
         count = len(line.buffer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,12 +35,15 @@ class Threads:
                 self._busy += 1
             # The error travels as a value: some, like StopIteration, cannot cross a future.
             try:
-                context.run(function, *args, **kwargs)
+                result = context.run(function, *args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
                 return error
             finally:
                 with self._counting:
                     self._busy -= 1
+            if inspect.iscoroutine(result):
+                result.close()
+                return TypeError("returned a coroutine that nobody runs; make the task async def")
             return None
 
         error = await asyncio.get_running_loop().run_in_executor(self._executor, run)

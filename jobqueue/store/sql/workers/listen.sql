@@ -1,0 +1,2 @@
+-- Hear of jobs enqueued for queues in which this worker sleeps.
+LISTEN jobqueue

@@ -1,0 +1,2 @@
+-- Find out whether the server is still there.
+SELECT 1
