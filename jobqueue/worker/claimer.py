@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from time import perf_counter
 
 import psycopg
@@ -52,18 +53,24 @@ class Claimer:
         self._round_trip_seconds = 0.001
         self._pause = FIRST_LOOK_SECONDS
         self._asleep = False
-        self._stopping = False
+        self._stop = asyncio.Event()
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when the claim under way is answered."""
-        self._stopping = True
+        self._stop.set()
+        self._wake.set()
+
+    def entered_anew(self) -> None:
+        """Learn that the worker is in the books under a new id, where it does not sleep yet."""
+        self._asleep = False
+        self._pause = FIRST_LOOK_SECONDS
         self._wake.set()
 
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
         unsure = False
-        while not self._stopping:
+        while not self._stop.is_set():
             try:
                 if unsure:
                     await self._settle_claims()
@@ -75,7 +82,7 @@ class Claimer:
                 pause = pauses.next_seconds()
                 reason = " ".join(str(error).split())
                 log.warning("claim: failed (%s); trying again in %.1f s", reason, pause)
-                await self._wait(pause)
+                await _wait(self._stop, pause)
 
     async def _look(self) -> None:
         """Claim once, and wait as long as it is worth before the next look."""
@@ -92,6 +99,9 @@ class Claimer:
         if found:
             self._round_trip_seconds += 0.2 * (perf_counter() - began - self._round_trip_seconds)
             self._runner.accept(found)
+            if worker_id != self._lease.worker_id:
+                # Claimed under an id that was struck off meanwhile: nobody would rescue these.
+                self._runner.hand_back_unstarted()
             await self._stay_awake()
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):
@@ -116,12 +126,12 @@ class Claimer:
             self._asleep = True
             await self._link.run(workers.sleep(self._lease.worker_id, queues))
             return  # to the last look
-        await self._wait(self._pause)
+        await _wait(self._wake, self._pause)
         self._pause = min(self._pause * 2, self._poll_seconds)
 
-    async def _wait(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait for `event`, at most so long."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -72,17 +72,10 @@ class Runner:
         waiting = (job.id for line in self.lines.values() for job in line.buffer)
         return [*(job.id for job in self._running.values()), *waiting]
 
-    def hand_back(self, line: Line) -> int:
-        """Give back what `line` holds and has not started; the attempts are not counted."""
-        count = len(line.buffer)
-        while line.buffer:
-            self._acker.ended(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
-        return count
-
-    def forget_unstarted(self) -> None:
-        """Drop what is in hand and not started: its lease is lost, others have it."""
+    def hand_back_unstarted(self) -> None:
+        """Give back what is in hand and not started; the attempts are not counted."""
         for line in self.lines.values():
-            line.buffer.clear()
+            self._hand_back(line)
 
     async def finished(self) -> None:
         """Wait until no job runs."""
@@ -103,6 +96,10 @@ class Runner:
         for job in self._running.values():
             self._acker.ended(job, self._interrupted())
         return len(stopped)
+
+    def _hand_back(self, line: Line) -> None:
+        while line.buffer:
+            self._acker.ended(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
 
     def _start(self, line: Line, job: Claimed) -> None:
         line.running += 1
@@ -177,7 +174,7 @@ class Runner:
         for line, job in oldest:
             if line.buffer and line.buffer[0] is job:
                 line.slowed(LONGEST_WAIT_SECONDS)
-                self.hand_back(line)
+                self._hand_back(line)
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
 

@@ -67,7 +67,7 @@ class Worker:
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
         self._runner = Runner(jobs.tasks, settings.queues, self._acker, wake)
-        self._lease = Lease(self._claims, settings, self._runner.forget_unstarted)
+        self._lease = Lease(self._claims, settings, self._lost_lease)
         self._claimer = Claimer(
             self._claims,
             self._runner,
@@ -100,7 +100,8 @@ class Worker:
         Raises DatabaseUnavailable if there is no first connection within `connect_seconds`, and
         SchemaError if the database's schema is not one this release works with.
         """
-        await self._arrive()
+        if not await self._arrive_unless_stopped():
+            return Farewell(0, 0)
         background = [self._acker.run(), self._lease.run(), self._listener.run(), self._warn()]
         if self._settings.maintenance:
             background.append(self._leader.run())
@@ -110,6 +111,29 @@ class Worker:
             farewell = await self._drain(claiming)
         await self._depart()
         return farewell
+
+    def _lost_lease(self) -> None:
+        """Give up what the lost lease held; what was claimed since is handed back with it."""
+        self._runner.hand_back_unstarted()
+        self._claimer.entered_anew()
+
+    async def _arrive_unless_stopped(self) -> bool:
+        """Arrive; False if told to stop while still waiting for the database."""
+        arriving = asyncio.create_task(self._arrive())
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([arriving, stopped], return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not arriving.done():
+            arriving.cancel()
+            await asyncio.wait([arriving])
+            await self._claims.close()
+            return False
+        try:
+            await arriving
+        except BaseException:
+            await self._claims.close()
+            raise
+        return True
 
     async def _arrive(self) -> None:
         await first_contact(self._claims, self._settings.connect_seconds)
@@ -139,8 +163,7 @@ class Worker:
         # A claim under way is waited for: its jobs are ours, and are handed back just below.
         await asyncio.wait([claiming], timeout=FAREWELL_SECONDS)
         claiming.cancel()
-        for line in self._runner.lines.values():
-            self._runner.hand_back(line)
+        self._runner.hand_back_unstarted()
         await _first_of(
             self._runner.finished(), self._hurry.wait(), seconds=self._settings.grace_seconds
         )

@@ -42,13 +42,17 @@ class Leader:
     async def run(self) -> None:
         """Stand for election for as long as the worker lives."""
         while True:
+            leading = False
             try:
                 [absent] = await self._asking.run(maintenance.leader_absent())
-                if absent and await self._elected():
+                leading = absent and await self._elected()
+                if leading:
                     log.info("leader: this worker now does the maintenance")
                     await self._lead()
             except psycopg.Error as error:
-                log.warning("leader: no longer (%s)", " ".join(str(error).split()))
+                reason = " ".join(str(error).split())
+                what = "no longer this worker" if leading else "cannot stand for election"
+                log.warning("leader: %s (%s)", what, reason)
             # Without its session it holds no lock, whatever happened to it.
             await self._session.close()
             await asyncio.sleep(CANDIDATE_SECONDS)
