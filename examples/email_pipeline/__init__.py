@@ -1,1 +1,1 @@
-"""A transactional email pipeline: sign-ups, welcome mails, and everything that goes wrong between."""
+"""A transactional email pipeline: sign-ups, welcome mails, and what goes wrong between them."""

@@ -14,19 +14,19 @@ from jobqueue import JobQueue, Retry, current_job
 jobs = JobQueue()  # JOBQUEUE_DATABASE_URL, read when it is needed
 
 
-class MailboxRefused(Exception):
+class MailRefusedError(Exception):
     """The mail server refuses the recipient for good; trying again cannot help."""
 
 
 def sign_up(connection: psycopg.Connection[Any], name: str, email: str) -> None:
-    """Add a user and enqueue the welcome mail: both if the caller's transaction commits, or neither."""
+    """Add a user and enqueue the welcome mail, in the caller's transaction: both or neither."""
     [(user_id,)] = connection.execute(
         "INSERT INTO users (name, email) VALUES (%s, %s) RETURNING id", [name, email]
     ).fetchall()
     send_welcome.enqueue(connection, user_id=user_id)
 
 
-@jobs.task(queue="email", retry=Retry(attempts=5, give_up_on=MailboxRefused))
+@jobs.task(queue="email", retry=Retry(attempts=5, give_up_on=MailRefusedError))
 def send_welcome(user_id: int) -> None:
     """Send a user the welcome mail.
 
@@ -59,7 +59,7 @@ def welcome_mail(name: str, email: str) -> EmailMessage:
 def send(mail: EmailMessage) -> None:
     """Hand a mail to the server that SMTP_SERVER names, as `host:port`.
 
-    Raises MailboxRefused if the recipient is refused for good.
+    Raises MailRefusedError if the recipient is refused for good.
     """
     try:
         with smtplib.SMTP(
@@ -69,5 +69,5 @@ def send(mail: EmailMessage) -> None:
     except smtplib.SMTPRecipientsRefused as refused:
         [(code, reason)] = refused.recipients.values()
         if code >= 500:
-            raise MailboxRefused(f"{mail['To']}: {code} {reason.decode()}") from refused
+            raise MailRefusedError(f"{mail['To']}: {code} {reason.decode()}") from refused
         raise

@@ -1,8 +1,6 @@
-"""A mail server with the moods of a real one, and a file of what it received.
+"""A mail server with the moods of a real one, in a process of its own.
 
-    python -m examples.email_pipeline.smtp_server --mails mails.jsonl --address-file address
-
-It listens on a free port of 127.0.0.1 and writes `host:port` to the address file.
+It listens on a free port of 127.0.0.1, and says in a file which one.
 """
 
 from __future__ import annotations
@@ -10,13 +8,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import email
-import json
 import signal
-import zlib
 from pathlib import Path
 from typing import TextIO
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from examples.email_pipeline import record
+from examples.email_pipeline.record import Mail
 
 # One recipient in so many is told to come back later, once.
 ONE_GREYLISTED_IN = 10
@@ -28,12 +27,12 @@ class Mailboxes:
     """Answers as a mail server does: yes, later (451), or never (550).
 
     refused: recipients that have no mailbox here.
-    record: where each received mail goes, one JSON object a line.
+    received: where each mail is put on record.
     """
 
-    def __init__(self, refused: frozenset[str], record: TextIO) -> None:
+    def __init__(self, refused: frozenset[str], received: TextIO) -> None:
         self._refused = refused
-        self._record = record
+        self._received = received
         self._asked_to_wait: set[str] = set()
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
@@ -47,7 +46,7 @@ class Mailboxes:
         """Say whether mail for `address` is taken."""
         await asyncio.sleep(TRAVEL_SECONDS)
         if address in self._refused:
-            return "550 5.1.1 no such mailbox"
+            return "550 5.1.1 unknown user"
         if is_greylisted(address) and address not in self._asked_to_wait:
             self._asked_to_wait.add(address)
             return "451 4.7.1 greylisted, come back later"
@@ -63,25 +62,23 @@ class Mailboxes:
         """Take a mail. It is on record before the sender hears of it."""
         mail = email.message_from_bytes(envelope.original_content or b"")
         for recipient in envelope.rcpt_tos:
-            line = json.dumps({"recipient": recipient, "job_id": mail["X-Job-Id"]})
-            self._record.write(f"{line}\n")
-        self._record.flush()
+            record.append(self._received, Mail(recipient, mail["X-Job-Id"]))
         await asyncio.sleep(TRAVEL_SECONDS)
         return "250 2.0.0 received"
 
 
 def is_greylisted(recipient: str) -> bool:
     """Whether the first attempt to reach `recipient` is put off; a tenth are."""
-    return zlib.crc32(recipient.encode()) % ONE_GREYLISTED_IN == 0
+    return sum(recipient.encode()) % ONE_GREYLISTED_IN == 0
 
 
-async def serve(mails: Path, address_file: Path, refused: frozenset[str]) -> None:
+async def serve(record_file: Path, address_file: Path, refused: frozenset[str]) -> None:
     """Receive mail until SIGTERM."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    with mails.open("w") as record:
-        mailboxes = Mailboxes(refused, record)
+    with record_file.open("w") as received:
+        mailboxes = Mailboxes(refused, received)
         server = await loop.create_server(
             lambda: SMTP(mailboxes, hostname="mail.example.org", loop=loop), "127.0.0.1", 0
         )
@@ -101,11 +98,11 @@ def _publish(file: Path, text: str) -> None:
 def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--mails", type=Path, required=True, help="file for what arrives")
+    parser.add_argument("--record", type=Path, required=True, help="file for what arrives")
     parser.add_argument("--address-file", type=Path, required=True, help="file for host:port")
     parser.add_argument("--refuse", action="append", default=[], help="recipient without mailbox")
     options = parser.parse_args()
-    asyncio.run(serve(options.mails, options.address_file, frozenset(options.refuse)))
+    asyncio.run(serve(options.record, options.address_file, frozenset(options.refuse)))
 
 
 if __name__ == "__main__":

@@ -75,14 +75,18 @@ def status(folder: Folder = DEFAULT_FOLDER) -> None:
 
 
 @dev.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def psql(context: typer.Context, folder: Folder = DEFAULT_FOLDER) -> None:
+def psql(
+    context: typer.Context,
+    folder: Folder = DEFAULT_FOLDER,
+    database: Annotated[str, typer.Option(help="Which of its databases.")] = "postgres",
+) -> None:
     """Open psql on the server; further arguments are psql's own (-c 'SELECT 1')."""
     folder = folder.resolve()
     if not embedded.running(folder):
         raise ConfigurationError(
             f"folder {str(folder)!r}: no server runs for it; start one with `jobqueue dev`"
         )
-    url = embedded.start(folder)
+    url = embedded.database_url(folder, database)
     program = embedded.binary("psql", embedded.data_version(folder))
     raise typer.Exit(subprocess.call([program, url, *context.args], env=dict(os.environ)))  # noqa: S603 - the embedded server's own psql
 

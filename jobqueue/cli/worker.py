@@ -116,12 +116,12 @@ def worker(
     farewell = _run(Worker(jobs, settings, database_url=url))
     if farewell.interrupted:
         log.warning(
-            "%d jobs were interrupted and handed back for another worker", farewell.interrupted
+            "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
         )
     code = INTERRUPTED if farewell.interrupted else 0
     if farewell.threads_left:
         # Python waits for its threads at exit, and these never ask whether they should go on.
-        log.warning("%d threads still ran and were left behind", farewell.threads_left)
+        log.warning("left behind, still running: %d threads", farewell.threads_left)
         logging.shutdown()
         sys.stdout.flush()
         os._exit(code)

@@ -28,6 +28,11 @@ def start(folder: Path, *, version: int | None = None) -> str:
     return _server(folder, version).get_uri()
 
 
+def database_url(folder: Path, database: str) -> str:
+    """Give the URL of another database of the folder's server, which is started if need be."""
+    return _server(folder, None).get_uri(database)
+
+
 def stop(folder: Path) -> bool:
     """Stop the server of `folder`; its data stays. False if none was running."""
     if not running(folder):

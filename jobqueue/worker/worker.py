@@ -150,14 +150,14 @@ class Worker:
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
         await self._lease.enter()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
-        log.info("worker %s: %d tasks, queues %s", self._lease.name, len(tasks), served)
+        log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
 
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
         self._claimer.stop()
         self._lease.draining = True
         log.info(
-            "worker %s: stopping; %d jobs run and have %g s to finish (signal again to skip)",
+            "worker %s: stopping; jobs running: %d, with %g s to finish (signal again to skip)",
             self._lease.name, self._runner.running, self._settings.grace_seconds,
         )  # fmt: skip
         # A claim under way is waited for: its jobs are ours, and are handed back just below.
