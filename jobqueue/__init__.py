@@ -30,6 +30,7 @@ from jobqueue.core.errors import (
     TaskError,
     UnsupportedConnection,
 )
+from jobqueue.core.keys import Unique
 from jobqueue.core.outcome import Cancel, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
@@ -63,6 +64,7 @@ __all__ = [
     "State",
     "Task",
     "TaskError",
+    "Unique",
     "UnsupportedConnection",
     "current_job",
 ]

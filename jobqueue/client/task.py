@@ -6,15 +6,16 @@ import copy
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
-from jobqueue.client import connections
+from jobqueue.client import bulk, connections
 from jobqueue.core.arguments import Signature
-from jobqueue.core.errors import ArgumentError, TaskError
+from jobqueue.core.errors import TaskError
 from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
+from jobqueue.store import workers
 from jobqueue.store.jobs import Enqueued
 from jobqueue.store.statement import Statement, run, run_async
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# One statement of `enqueue_many` carries at most so much: far below what PostgreSQL takes, enough
-# that the round trip no longer counts.
-CHUNK_JOBS = 10_000
-CHUNK_CHARACTERS = 8_000_000
 
 
 class Task(Generic[P, R]):
@@ -87,35 +83,64 @@ class Task(Generic[P, R]):
         UnsupportedConnection if it is not a synchronous connection of a known kind.
         """
         statement = self.statement(self.signature.bind(args, kwargs))
-        return run(connections.executor(connection), statement)[0]
+        return run(connections.adapted(connection).execute, statement)[0]
 
     async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
         statement = self.statement(self.signature.bind(args, kwargs))
-        return (await run_async(connections.executor_async(connection), statement))[0]
+        return (await run_async(connections.adapted_async(connection).execute, statement))[0]
 
-    def enqueue_many(
-        self, connection: object, items: Iterable[Mapping[str, object]], /
-    ) -> list[Enqueued]:
+    def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.
 
         Thousands travel in one statement. Raises ArgumentError, with the `row` from 0, for the
         first item that does not fit; roll back then, as for any error in a transaction.
         """
-        execute = connections.executor(connection)
+        execute = connections.adapted(connection).execute
         enqueued: list[Enqueued] = []
-        for chunk in self._chunks(items):
-            enqueued += run(execute, statements.enqueue_many(self.name, chunk, self.options))
+        for statement in bulk.chunks(self, items):
+            enqueued += run(execute, statement)
         return enqueued
 
-    async def aenqueue_many(
-        self, connection: object, items: Iterable[Mapping[str, object]], /
-    ) -> list[Enqueued]:
+    def enqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
+        """Enqueue tens of thousands of jobs, from any iterable, and give how many.
+
+        By COPY, in the transaction of `connection`: nothing is held in memory. Where COPY cannot
+        serve (keys, a role that may only enqueue, drivers without it) statements of thousands do.
+        Raises ArgumentError, with the `row` from 0, for the first item that does not fit; roll
+        back then, as for any error in a transaction.
+        """
+        used = connections.adapted(connection)
+        if used.copy is not None and not self.options.keyed:
+            [common] = run(used.execute, statements.copy_prepare(self.name, self.options))
+            if common.allowed:
+                blocks = bulk.CopyBlocks(self, items, common)
+                used.copy(blocks)
+                run(used.execute, workers.wake([common.queue]))
+                return blocks.rows
+        return sum(len(run(used.execute, one)) for one in bulk.chunks(self, items))
+
+    async def aenqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
+        """Enqueue tens of thousands through an asynchronous `connection`; see `enqueue_bulk`."""
+        used = connections.adapted_async(connection)
+        if used.copy is not None and not self.options.keyed:
+            statement = statements.copy_prepare(self.name, self.options)
+            [common] = await run_async(used.execute, statement)
+            if common.allowed:
+                blocks = bulk.CopyBlocks(self, items, common)
+                await used.copy(blocks)
+                await run_async(used.execute, workers.wake([common.queue]))
+                return blocks.rows
+        count = 0
+        for one in bulk.chunks(self, items):
+            count += len(await run_async(used.execute, one))
+        return count
+
+    async def aenqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue many through an asynchronous `connection`; see `enqueue_many`."""
-        execute = connections.executor_async(connection)
+        execute = connections.adapted_async(connection).execute
         enqueued: list[Enqueued] = []
-        for chunk in self._chunks(items):
-            statement = statements.enqueue_many(self.name, chunk, self.options)
+        for statement in bulk.chunks(self, items):
             enqueued += await run_async(execute, statement)
         return enqueued
 
@@ -134,21 +159,4 @@ class Task(Generic[P, R]):
 
         Raises ArgumentError if they do not fit the task's signature.
         """
-        return statements.enqueue(self.name, self.signature.encode(values), self.options)
-
-    def _chunks(self, items: Iterable[Mapping[str, object]]) -> Iterator[str]:
-        """Give the items as JSON arrays of a size that one statement carries well."""
-        chunk: list[str] = []
-        size = 0
-        for row, item in enumerate(items):
-            try:
-                encoded = self.signature.encode(item)
-            except ArgumentError as error:
-                raise ArgumentError(error.task, error.parameter, error.rule, row=row) from error
-            chunk.append(encoded)
-            size += len(encoded)
-            if len(chunk) >= CHUNK_JOBS or size >= CHUNK_CHARACTERS:
-                yield f"[{','.join(chunk)}]"
-                chunk, size = [], 0
-        if chunk:
-            yield f"[{','.join(chunk)}]"
+        return statements.enqueue(self.name, self.signature.encode(values), self.options, values)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import TypedDict
+from datetime import datetime, timedelta
+from types import FunctionType, MethodType
+from typing import Any, TypedDict
 from uuid import UUID
 
 from jobqueue.core.duration import Duration, to_seconds
 from jobqueue.core.errors import ConfigurationError
+from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique
 from jobqueue.core.names import check_queue_name
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import DEFAULT_ATTEMPTS, check_attempts
@@ -23,6 +26,10 @@ class UsingOptions(TypedDict, total=False):
     delay: not before this while has passed, by the database's clock.
     run_at: not before this moment; it must carry a time zone.
     job_id: the job's id; to repeat an enqueue whose COMMIT was not answered, harmlessly.
+    idempotency_key: text, or a function of the arguments. The same key of the same task again
+        changes nothing until the retention ends, also after the job has ended.
+    idempotency_retention: how long; 30 days.
+    unique: at most one waiting job under a key; see Unique.
     """
 
     queue: str
@@ -31,6 +38,9 @@ class UsingOptions(TypedDict, total=False):
     delay: Duration
     run_at: datetime
     job_id: UUID
+    idempotency_key: Key
+    idempotency_retention: Duration
+    unique: Unique
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,14 @@ class EnqueueOptions:
     delay_seconds: float | None = None
     run_at: datetime | None = None
     job_id: UUID | None = None
+    idempotency_key: Key | None = None
+    idempotency_seconds: float = DEFAULT_RETENTION_SECONDS
+    unique: Unique | None = None
+
+    @property
+    def keyed(self) -> bool:
+        """Whether jobs have keys of the caller's own."""
+        return self.idempotency_key is not None or self.unique is not None
 
     def using(self, options: UsingOptions) -> EnqueueOptions:
         """Give a copy with `options` over these.
@@ -54,8 +72,8 @@ class EnqueueOptions:
         """
         changes: dict[str, object] = {}
         for name, value in options.items():
-            if name not in UsingOptions.__annotations__:
-                known = ", ".join(UsingOptions.__annotations__)
+            if name not in READERS:
+                known = ", ".join(READERS)
                 raise ConfigurationError(f"option {name!r}: unknown; use one of {known}")
             changes.update(_checked(name, value))
         if "delay" in options and "run_at" in options:
@@ -63,27 +81,43 @@ class EnqueueOptions:
         return replace(self, **changes)  # pyright: ignore[reportArgumentType] - checked one by one above
 
 
-def _checked(name: str, value: object) -> dict[str, object]:
-    """Give the fields that option `name` sets."""
-    match name, value:
-        case "queue", str():
-            return {"queue": check_queue_name(value)}
-        case "priority", int() | str():
-            return {"priority": to_priority(value)}
-        case "attempts", int():
-            return {"max_attempts": check_attempts(value)}
-        case "delay", _:
-            seconds = to_seconds(value, subject="delay")  # pyright: ignore[reportArgumentType] - it checks
-            return {"delay_seconds": seconds, "run_at": None}
-        case "run_at", datetime():
-            if value.tzinfo is None:
-                raise ConfigurationError(
-                    f"run_at {value!r}: has no time zone; use datetime.now(timezone.utc) or a zone"
-                )
-            return {"run_at": value, "delay_seconds": None}
-        case "job_id", UUID():
-            return {"job_id": value}
-        case _:
-            wanted = UsingOptions.__annotations__[name]
-            shown = getattr(wanted, "__forward_arg__", wanted)
-            raise ConfigurationError(f"option {name} {value!r}: wrong type; give {shown}")
+def _checked(name: str, value: Any) -> dict[str, object]:
+    """Give the fields that option `name` sets. Raises ConfigurationError for a value out of range."""
+    kinds, read = READERS[name]
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigurationError(f"option {name} {value!r}: wrong type; give {wanted}")
+    return read(value)
+
+
+def _run_at(value: datetime) -> dict[str, object]:
+    if value.tzinfo is None:
+        raise ConfigurationError(
+            f"run_at {value!r}: has no time zone; use datetime.now(timezone.utc) or a zone"
+        )
+    return {"run_at": value, "delay_seconds": None}
+
+
+Reader = Callable[[Any], dict[str, object]]
+
+DURATION = (timedelta, int, float)
+KEY = (str, FunctionType, MethodType)
+
+READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
+    "queue": ((str,), lambda value: {"queue": check_queue_name(value)}),
+    "priority": ((int, str), lambda value: {"priority": to_priority(value)}),
+    "attempts": ((int,), lambda value: {"max_attempts": check_attempts(value)}),
+    "delay": (
+        DURATION,
+        lambda value: {"delay_seconds": to_seconds(value, subject="delay"), "run_at": None},
+    ),
+    "run_at": ((datetime,), _run_at),
+    "job_id": ((UUID,), lambda value: {"job_id": value}),
+    "idempotency_key": (KEY, lambda value: {"idempotency_key": value}),
+    "idempotency_retention": (
+        DURATION,
+        lambda value: {"idempotency_seconds": to_seconds(value, subject="idempotency_retention")},
+    ),
+    "unique": ((Unique,), lambda value: {"unique": value}),
+}
+"""Each option's types, and what it sets."""

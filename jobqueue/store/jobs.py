@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from jobqueue.core.keys import make_key
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.store.statement import Statement, first, sql
 
@@ -17,7 +18,8 @@ class Enqueued:
     """What became of an enqueue.
 
     id: the job's id.
-    outcome: `inserted`, or `met` when a job with that id was there already.
+    outcome: `inserted`; `met` when the id or a key found a job that was there, as it is; or
+        `replaced` when it found one that is now as this enqueue asked.
     """
 
     id: UUID
@@ -66,33 +68,91 @@ def _enqueued(row: tuple[Any, ...]) -> Enqueued:
     return Enqueued(UUID(row[0]), row[1])
 
 
-def enqueue(task: str, args: str, options: EnqueueOptions) -> Statement[Enqueued]:
-    """Enqueue one job. args: a JSON object as text."""
-    params = {
+def enqueue(
+    task: str, args: str, options: EnqueueOptions, values: Mapping[str, Any]
+) -> Statement[Enqueued]:
+    """Enqueue one job. args: a JSON object as text, of `values`."""
+    idempotency_key, unique_key = _keys(options, values)
+    params = _options(options) | {
         "task": task,
         "args": args,
-        "queue": options.queue,
-        "priority": options.priority,
-        "run_at": options.run_at,
-        "delay_seconds": options.delay_seconds,
-        "max_attempts": options.max_attempts,
         "job_id": None if options.job_id is None else str(options.job_id),
+        "idempotency_key": idempotency_key,
+        "unique_key": unique_key,
     }
     return Statement(sql("jobs/enqueue"), params, _enqueued)
 
 
-def enqueue_many(task: str, args: str, options: EnqueueOptions) -> Statement[Enqueued]:
-    """Enqueue one job for each object of a JSON array. args: that array as text."""
-    params = {
+def enqueue_many(
+    task: str, args: str, options: EnqueueOptions, items: Sequence[Mapping[str, Any]]
+) -> Statement[Enqueued]:
+    """Enqueue one job for each object of a JSON array. args: that array as text, of `items`."""
+    keys = [_keys(options, values) for values in items] if options.keyed else []
+    params = _options(options) | {
         "task": task,
         "args": args,
-        "queue": options.queue,
-        "priority": options.priority,
-        "run_at": options.run_at,
-        "delay_seconds": options.delay_seconds,
-        "max_attempts": options.max_attempts,
+        "idempotency_keys": [one for one, _ in keys] if options.idempotency_key else None,
+        "unique_keys": [one for _, one in keys] if options.unique else None,
     }
     return Statement(sql("jobs/enqueue_many"), params, _enqueued)
+
+
+def _options(options: EnqueueOptions) -> dict[str, Any]:
+    """Give the parameters that hold for one job as for many."""
+    unique = options.unique
+    delay = options.delay_seconds
+    if unique is not None and delay is None and options.run_at is None:
+        delay = unique.delay_seconds
+    return {
+        "queue": options.queue,
+        "priority": options.priority,
+        "run_at": None if options.run_at is None else options.run_at.isoformat(),
+        "delay_seconds": delay,
+        "max_attempts": options.max_attempts,
+        "idempotency_seconds": options.idempotency_seconds,
+        "unique_mode": "skip" if unique is None else unique.mode,
+        "unique_window_seconds": None if unique is None else unique.window_seconds,
+    }
+
+
+def _keys(options: EnqueueOptions, values: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Give the idempotency key and the unique key of a job with `values`."""
+    once, unique = options.idempotency_key, options.unique
+    return (
+        None if once is None else make_key(once, values, subject="idempotency_key"),
+        None if unique is None else make_key(unique.key, values, subject="unique key"),
+    )
+
+
+COPY_COLUMNS = (
+    "id", "run_at", "enqueued_at", "priority", "max_attempts", "state", "queue", "task", "args",
+)  # fmt: skip
+
+
+class CopyCommon(NamedTuple):
+    """What the jobs of a bulk load have in common. allowed: whether the role may load at all."""
+
+    allowed: bool
+    run_at: str
+    enqueued_at: str
+    state: str
+    queue: str
+    priority: int
+    max_attempts: int
+
+    def columns(self, task: str) -> str:
+        """Give the columns between the id and the arguments, as COPY text."""
+        values = (
+            self.run_at, self.enqueued_at, self.priority, self.max_attempts, self.state, self.queue,
+            task,
+        )  # fmt: skip
+        return "\t".join(str(value).replace("\\", "\\\\") for value in values)
+
+
+def copy_prepare(task: str, options: EnqueueOptions) -> Statement[CopyCommon]:
+    """Find out what the jobs of a bulk load have in common."""
+    params = {"task": task, **_options(options)}
+    return Statement(sql("jobs/copy_prepare"), params, CopyCommon._make)
 
 
 def claim(worker_id: int, limits: dict[str, int], tasks: Sequence[str]) -> Statement[Claimed]:

@@ -6,6 +6,7 @@ parameters, and that is one small function per kind of connection (`jobqueue.cli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -45,6 +46,24 @@ def sql(name: str) -> str:
     text = (files("jobqueue.store") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("--"))
     return "\n".join(lines).strip()
+
+
+@cache
+def numbered(text: str) -> tuple[str, tuple[str, ...]]:
+    """Rewrite `%(name)s` parameters as `$1`, `$2` …, for drivers that number them.
+
+    Gives the text and the names in the order of their numbers.
+    """
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    return re.sub(r"%\((\w+)\)s|%%", number, text), tuple(names)
 
 
 def first(row: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a column is whatever its statement says

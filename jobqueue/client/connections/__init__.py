@@ -1,45 +1,50 @@
 """How to enqueue through each kind of connection: one small adapter a module.
 
-An adapter has `adapt(connection)` and `adapt_async(connection)`. Each gives the function that
-executes text inside the connection's own transaction, or None if the object is not of its kind.
+An adapter has `adapt(connection)` and `adapt_async(connection)`. Each gives what enqueue needs of
+the connection, or None if the object is not of its kind.
 No driver is imported unless the application has imported it already.
 """
 
 from __future__ import annotations
 
-from jobqueue.client.connections import psycopg_adapter, sqlalchemy_adapter
+from jobqueue.client.connections import (
+    asyncpg_adapter,
+    django_adapter,
+    psycopg_adapter,
+    sqlalchemy_adapter,
+)
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
 from jobqueue.core.errors import UnsupportedConnection
-from jobqueue.store.statement import Execute, ExecuteAsync
 
-ADAPTERS = (psycopg_adapter, sqlalchemy_adapter)
+ADAPTERS = (psycopg_adapter, sqlalchemy_adapter, django_adapter, asyncpg_adapter)
 
 SUPPORTED = (
     "psycopg Connection and AsyncConnection; SQLAlchemy Connection, Session, scoped_session, "
-    "AsyncConnection and AsyncSession"
+    "AsyncConnection and AsyncSession; Django's connection; asyncpg Connection"
 )
 
 
-def executor(connection: object) -> Execute:
-    """Give the function that executes text on `connection`, in its transaction.
+def adapted(connection: object) -> Adapted:
+    """Give what enqueue needs of a synchronous connection.
 
     Raises UnsupportedConnection.
     """
     for adapter in ADAPTERS:
-        if (execute := adapter.adapt(connection)) is not None:
-            return execute
+        if (found := adapter.adapt(connection)) is not None:
+            return found
     if any(adapter.adapt_async(connection) is not None for adapter in ADAPTERS):
         raise _wrong_way(connection, "asynchronous", "await task.aenqueue(connection, ...)")
     raise _unsupported(connection)
 
 
-def executor_async(connection: object) -> ExecuteAsync:
-    """Give the coroutine function that executes text on `connection`, in its transaction.
+def adapted_async(connection: object) -> AdaptedAsync:
+    """Give what enqueue needs of an asynchronous connection.
 
     Raises UnsupportedConnection.
     """
     for adapter in ADAPTERS:
-        if (execute := adapter.adapt_async(connection)) is not None:
-            return execute
+        if (found := adapter.adapt_async(connection)) is not None:
+            return found
     if any(adapter.adapt(connection) is not None for adapter in ADAPTERS):
         raise _wrong_way(connection, "synchronous", "task.enqueue(connection, ...)")
     raise _unsupported(connection)

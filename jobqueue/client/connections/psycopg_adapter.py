@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 import psycopg
 
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
 from jobqueue.store.database import executor, executor_async
-from jobqueue.store.statement import Execute, ExecuteAsync
+from jobqueue.store.statement import sql
 
 
-def adapt(connection: object) -> Execute | None:
-    """Execute on a psycopg `Connection`."""
+def adapt(connection: object) -> Adapted | None:
+    """Adapt a psycopg `Connection`."""
     if not isinstance(connection, psycopg.Connection):
         return None
-    return executor(cast("psycopg.Connection[Any]", connection))
+    used = cast("psycopg.Connection[Any]", connection)
+
+    def copy(blocks: Iterable[bytes]) -> None:
+        with psycopg.Cursor(used) as cursor, cursor.copy(sql("jobs/copy").encode()) as load:
+            for block in blocks:
+                load.write(block)
+
+    return Adapted(executor(used), copy)
 
 
-def adapt_async(connection: object) -> ExecuteAsync | None:
-    """Execute on a psycopg `AsyncConnection`."""
+def adapt_async(connection: object) -> AdaptedAsync | None:
+    """Adapt a psycopg `AsyncConnection`."""
     if not isinstance(connection, psycopg.AsyncConnection):
         return None
-    return executor_async(cast("psycopg.AsyncConnection[Any]", connection))
+    used = cast("psycopg.AsyncConnection[Any]", connection)
+
+    async def copy(blocks: Iterable[bytes]) -> None:
+        async with (
+            psycopg.AsyncCursor(used) as cursor,
+            cursor.copy(sql("jobs/copy").encode()) as load,
+        ):
+            for block in blocks:
+                await load.write(block)
+
+    return AdaptedAsync(executor_async(used), copy)

@@ -1,38 +1,56 @@
-"""SQLAlchemy: `Connection`, `Session`, `scoped_session` and their async forms, over psycopg."""
+"""SQLAlchemy: `Connection`, `Session`, `scoped_session` and their async forms."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from jobqueue.client.connections import asyncpg_adapter, psycopg_adapter
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
 from jobqueue.core.errors import UnsupportedConnection
-from jobqueue.store.statement import Execute, ExecuteAsync, Params
+from jobqueue.store.statement import Params, numbered
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult
     from sqlalchemy.engine import Dialect
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-# Drivers that take parameters as %(name)s, as the statements are written.
-DRIVERS = frozenset({"psycopg", "psycopg_async", "psycopg2"})
+# Drivers that take parameters as %(name)s, as the statements are written, and as $1.
+NAMED = frozenset({"psycopg", "psycopg_async", "psycopg2"})
+NUMBERED = frozenset({"asyncpg"})
+# Drivers through whose own connection COPY is known to work.
+COPYING = frozenset({"psycopg", "psycopg_async", "asyncpg"})
 
 
-def adapt(connection: object) -> Execute | None:
-    """Execute on a SQLAlchemy `Connection`, or on the one a `Session` works with."""
+def adapt(connection: object) -> Adapted | None:
+    """Adapt a SQLAlchemy `Connection`, or the one a `Session` works with."""
     if "sqlalchemy" not in sys.modules:
         return None
     from sqlalchemy import Connection  # noqa: PLC0415 - only if the application uses it
     from sqlalchemy.orm import Session, scoped_session  # noqa: PLC0415
 
-    if isinstance(connection, Connection):
-        return _on(connection)
     if isinstance(connection, Session | scoped_session):
-        return _on(connection.connection())
-    return None
+        connection = connection.connection()
+    return _on(connection) if isinstance(connection, Connection) else None
 
 
-def adapt_async(connection: object) -> ExecuteAsync | None:
-    """Execute on a SQLAlchemy `AsyncConnection`, or on the one an `AsyncSession` works with."""
+def _on(connection: Connection) -> Adapted:
+    dialect = _known(connection.dialect)
+
+    def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
+        return _rows(connection.exec_driver_sql(*_for_driver(dialect, text, params)))
+
+    def copy(blocks: Iterable[bytes]) -> None:
+        driver = psycopg_adapter.adapt(connection.connection.driver_connection)
+        if driver is not None and driver.copy is not None:
+            driver.copy(blocks)
+
+    return Adapted(execute, copy if dialect.driver in COPYING else None)
+
+
+def adapt_async(connection: object) -> AdaptedAsync | None:
+    """Adapt a SQLAlchemy `AsyncConnection`, or the one an `AsyncSession` works with."""
     if "sqlalchemy.ext.asyncio" not in sys.modules:
         return None
     from sqlalchemy.ext.asyncio import (  # noqa: PLC0415 - only if the application uses it
@@ -45,29 +63,38 @@ def adapt_async(connection: object) -> ExecuteAsync | None:
         return None
     given = cast("AsyncConnection | AsyncSession", connection)
 
+    async def used() -> AsyncConnection:
+        return given if isinstance(given, AsyncConnection) else await given.connection()
+
     async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        used = given if isinstance(given, AsyncConnection) else await given.connection()
-        _check_driver(used.dialect)
-        return _rows(await used.exec_driver_sql(text, dict(params)))
+        on = await used()
+        return _rows(await on.exec_driver_sql(*_for_driver(_known(on.dialect), text, params)))
 
-    return execute
+    async def copy(blocks: Iterable[bytes]) -> None:
+        raw = (await (await used()).get_raw_connection()).driver_connection
+        driver = psycopg_adapter.adapt_async(raw) or asyncpg_adapter.adapt_async(raw)
+        if driver is not None and driver.copy is not None:
+            await driver.copy(blocks)
 
-
-def _on(connection: Connection) -> Execute:
-    _check_driver(connection.dialect)
-
-    def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        return _rows(connection.exec_driver_sql(text, dict(params)))
-
-    return execute
+    return AdaptedAsync(execute, copy)
 
 
-def _check_driver(dialect: Dialect) -> None:
-    if dialect.driver not in DRIVERS:
+def _known(dialect: Dialect) -> Dialect:
+    """Return the dialect, or raise UnsupportedConnection if its driver is not one we know."""
+    if dialect.driver not in NAMED | NUMBERED:
         raise UnsupportedConnection(
             f"SQLAlchemy driver {dialect.name}+{dialect.driver}: not one we can enqueue through; "
-            "use postgresql+psycopg"
+            "use postgresql+psycopg, or postgresql+asyncpg for async"
         )
+    return dialect
+
+
+def _for_driver(dialect: Dialect, text: str, params: Params) -> tuple[str, Any]:
+    """Write a statement as the driver takes it."""
+    if dialect.driver in NAMED:
+        return text, dict(params)
+    query, names = numbered(text)
+    return query, tuple(params[name] for name in names)
 
 
 def _rows(result: CursorResult[Any]) -> Sequence[tuple[Any, ...]]:

@@ -1,0 +1,601 @@
+-- Idempotency keys, unique keys and processed ids. Kind: expand.
+--
+-- The enqueue functions gain parameters with defaults: what called them before calls them still.
+
+UPDATE jobqueue.schema_version SET version = 2;
+
+ALTER TABLE jobqueue.jobs
+    ADD COLUMN unique_key text,
+    ADD COLUMN unique_hash bytea,
+    ADD COLUMN contested jsonb;
+COMMENT ON COLUMN jobqueue.jobs.unique_key IS
+    'key of a job that waits; given up when it is claimed, so that a retry never meets it';
+COMMENT ON COLUMN jobqueue.jobs.contested IS
+    'keys another open transaction held: settled by the leader, blocked until then';
+CREATE UNIQUE INDEX jobs_unique ON jobqueue.jobs (unique_hash) WHERE unique_hash IS NOT NULL;
+CREATE INDEX jobs_contested ON jobqueue.jobs (id) WHERE contested IS NOT NULL;
+
+-- A key here makes a second enqueue a no-op until the retention ends, also after completion.
+CREATE TABLE jobqueue.idempotency_keys (
+    hash       bytea PRIMARY KEY,
+    task       text NOT NULL,
+    key        text NOT NULL,
+    job_id     uuid NOT NULL,
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX idempotency_keys_expires_at ON jobqueue.idempotency_keys (expires_at);
+
+-- When the next job of a throttled key may start.
+CREATE TABLE jobqueue.throttles (
+    hash     bytea PRIMARY KEY,
+    opens_at timestamptz NOT NULL
+);
+CREATE INDEX throttles_opens_at ON jobqueue.throttles (opens_at);
+
+-- Jobs whose effects were committed together with this row: a second delivery changes nothing.
+CREATE TABLE jobqueue.processed_ids (
+    job_id       uuid PRIMARY KEY,
+    processed_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX processed_ids_processed_at ON jobqueue.processed_ids (processed_at);
+
+-- Which arguments are secret, so that whatever shows a job can hide them.
+ALTER TABLE jobqueue.tasks ADD COLUMN secrets text[] NOT NULL DEFAULT '{}';
+
+-- Arguments fit to be shown: secret ones hidden, those of an unknown task as they are.
+CREATE FUNCTION jobqueue.redact(task text, args jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $body$
+    SELECT redact.args || coalesce((
+        SELECT pg_catalog.jsonb_object_agg(secret.name, '[redacted]')
+        FROM jobqueue.tasks AS known
+        CROSS JOIN LATERAL pg_catalog.unnest(known.secrets) AS secret (name)
+        WHERE known.name = redact.task AND redact.args ? secret.name
+    ), '{}')
+$body$;
+
+-- Keys -----------------------------------------------------------------------------------------
+
+-- What a key is filed under: of one task, of one kind, of any length.
+CREATE FUNCTION jobqueue.key_hash(kind text, task text, key text) RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT SET search_path = '' AS $body$
+    SELECT pg_catalog.sha256(pg_catalog.convert_to(
+        pg_catalog.concat(kind, ':', pg_catalog.length(task), ':', task, ':', key), 'UTF8'))
+$body$;
+
+-- Take the right to decide about a key until the transaction ends. False: another transaction has
+-- it, and waiting for that one might be a deadlock. Keys are waited for in one order only, that of
+-- their numbers, so that no two transactions can wait for each other.
+CREATE FUNCTION jobqueue.take_key(hash bytea) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+DECLARE
+    -- Each taken key is an entry in a lock table that all sessions share.
+    most_keys CONSTANT integer := 500;
+    number bigint := pg_catalog.get_byte(hash, 0)::bigint << 48
+        | pg_catalog.get_byte(hash, 1)::bigint << 40 | pg_catalog.get_byte(hash, 2)::bigint << 32
+        | pg_catalog.get_byte(hash, 3)::bigint << 24 | pg_catalog.get_byte(hash, 4)::bigint << 16
+        | pg_catalog.get_byte(hash, 5)::bigint << 8 | pg_catalog.get_byte(hash, 6)::bigint;
+    highest bigint := nullif(pg_catalog.current_setting('jobqueue.highest_key', true), '');
+    taken integer := coalesce(nullif(pg_catalog.current_setting('jobqueue.keys_taken', true), ''), '0');
+BEGIN
+    IF taken >= most_keys THEN
+        RETURN true;  -- the unique index decides; sorted by the caller
+    END IF;
+    IF NOT pg_catalog.pg_try_advisory_xact_lock(number) THEN
+        IF number <= highest THEN
+            RETURN false;
+        END IF;
+        PERFORM pg_catalog.pg_advisory_xact_lock(number);
+    END IF;
+    PERFORM pg_catalog.set_config('jobqueue.highest_key', greatest(number, highest)::text, true),
+            pg_catalog.set_config('jobqueue.keys_taken', (taken + 1)::text, true);
+    RETURN true;
+END
+$body$;
+
+-- One enqueue with an id or keys of the caller's own; defaults are filled in and checked already.
+-- Never waits for a row another transaction has locked: what cannot be decided now is contested,
+-- and settled by the leader as soon as it can be.
+CREATE FUNCTION jobqueue.enqueue_keyed(
+    task text, args jsonb, queue text, priority integer, due timestamptz, max_attempts integer,
+    id uuid, repeated boolean, idempotency_key text, idempotency_retention interval,
+    unique_key text, unique_mode text, unique_window interval,
+    OUT job_id uuid, OUT outcome text
+)
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := pg_catalog.clock_timestamp();
+    at_time timestamptz := enqueue_keyed.due;
+    once_hash bytea := jobqueue.key_hash('idempotency', task, idempotency_key);
+    one_hash bytea := jobqueue.key_hash('unique', task, unique_key);
+    request jsonb;
+    waiting jobqueue.jobs;
+BEGIN
+    job_id := enqueue_keyed.id;
+    outcome := 'inserted';
+
+    -- 1. The same id again: whatever became of the job in the meantime, there is only one.
+    IF repeated AND EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = enqueue_keyed.id)
+    THEN
+        outcome := 'met';
+        RETURN;
+    END IF;
+
+    -- 2. The same key again, within its retention.
+    IF once_hash IS NOT NULL THEN
+        SELECT known.job_id INTO waiting.id
+        FROM jobqueue.idempotency_keys AS known
+        WHERE known.hash = once_hash AND known.expires_at > moment;
+        IF NOT FOUND THEN
+            IF jobqueue.take_key(once_hash) THEN
+                INSERT INTO jobqueue.idempotency_keys AS known (hash, task, key, job_id, expires_at)
+                VALUES (once_hash, enqueue_keyed.task, idempotency_key, enqueue_keyed.job_id,
+                        moment + idempotency_retention)
+                ON CONFLICT (hash) DO UPDATE
+                SET job_id = excluded.job_id, expires_at = excluded.expires_at
+                WHERE known.expires_at <= moment;
+                IF NOT FOUND THEN
+                    SELECT known.job_id INTO waiting.id
+                    FROM jobqueue.idempotency_keys AS known WHERE known.hash = once_hash;
+                END IF;
+            ELSE
+                outcome := 'contested';
+            END IF;
+        END IF;
+        IF waiting.id IS NOT NULL THEN
+            job_id := waiting.id;
+            outcome := 'met';
+            RETURN;
+        END IF;
+    END IF;
+
+    -- 3. A job with this key that still waits.
+    IF one_hash IS NOT NULL AND outcome <> 'contested' THEN
+        IF unique_mode = 'skip' THEN
+            -- Shared, until the caller commits: the job it met must not start before then, or it
+            -- would not see what the caller wrote.
+            SELECT * INTO waiting FROM jobqueue.jobs AS job
+            WHERE job.unique_hash = one_hash FOR SHARE SKIP LOCKED;
+            IF FOUND THEN
+                job_id := waiting.id;
+                outcome := 'met';
+                RETURN;
+            END IF;
+        END IF;
+        IF NOT jobqueue.take_key(one_hash) THEN
+            outcome := 'contested';
+        ELSE
+            IF unique_mode = 'skip' THEN
+                -- Only a claim can have it locked now, and no claim takes long.
+                SELECT * INTO waiting FROM jobqueue.jobs AS job
+                WHERE job.unique_hash = one_hash FOR SHARE;
+            ELSE
+                SELECT * INTO waiting FROM jobqueue.jobs AS job
+                WHERE job.unique_hash = one_hash FOR UPDATE SKIP LOCKED;
+            END IF;
+            IF FOUND AND unique_mode = 'skip' THEN
+                job_id := waiting.id;
+                outcome := 'met';
+                RETURN;
+            ELSIF FOUND THEN
+                job_id := waiting.id;
+                outcome := 'replaced';
+                at_time := CASE unique_mode
+                    WHEN 'debounce' THEN
+                        least(at_time, waiting.enqueued_at + unique_window)
+                    WHEN 'throttle' THEN waiting.run_at
+                    ELSE at_time
+                END;
+                UPDATE jobqueue.jobs AS job
+                SET args = enqueue_keyed.args, queue = enqueue_keyed.queue,
+                    priority = enqueue_keyed.priority, max_attempts = enqueue_keyed.max_attempts,
+                    run_at = at_time,
+                    state = CASE WHEN at_time > moment THEN 'scheduled' ELSE 'available' END
+                WHERE job.id = waiting.id;
+                IF at_time <= moment THEN
+                    PERFORM jobqueue.wake(enqueue_keyed.queue);
+                END IF;
+                RETURN;
+            ELSIF unique_mode <> 'skip'
+                AND EXISTS (SELECT FROM jobqueue.jobs AS job WHERE job.unique_hash = one_hash)
+            THEN
+                outcome := 'contested';  -- it is there, and somebody has it locked
+            ELSIF unique_mode = 'throttle' THEN
+                SELECT greatest(at_time, throttle.opens_at) INTO at_time
+                FROM (SELECT) AS one
+                LEFT JOIN jobqueue.throttles AS throttle ON throttle.hash = one_hash;
+                INSERT INTO jobqueue.throttles AS throttle (hash, opens_at)
+                VALUES (one_hash, at_time + unique_window)
+                ON CONFLICT (hash) DO UPDATE SET opens_at = excluded.opens_at;
+            END IF;
+        END IF;
+    END IF;
+
+    -- 4. Insert it: under its key, or as what the leader is to settle.
+    IF outcome = 'contested' THEN
+        request := pg_catalog.jsonb_build_object(
+            'idempotency_key', idempotency_key, 'idempotency_retention', idempotency_retention,
+            'unique_key', unique_key, 'unique_mode', unique_mode, 'unique_window', unique_window);
+        one_hash := NULL;
+        outcome := 'inserted';
+    END IF;
+    INSERT INTO jobqueue.jobs AS job (
+        id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args,
+        unique_key, unique_hash, contested)
+    VALUES (
+        enqueue_keyed.job_id, at_time, moment, enqueue_keyed.priority, enqueue_keyed.max_attempts,
+        CASE WHEN request IS NOT NULL THEN 'blocked'
+             WHEN at_time > moment THEN 'scheduled'
+             ELSE 'available' END,
+        enqueue_keyed.queue, enqueue_keyed.task, enqueue_keyed.args,
+        CASE WHEN one_hash IS NOT NULL THEN unique_key END, one_hash, request)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        -- The same id or key, committed since we looked. Look again.
+        SELECT again.job_id, again.outcome INTO enqueue_keyed.job_id, enqueue_keyed.outcome
+        FROM jobqueue.enqueue_keyed(
+            enqueue_keyed.task, enqueue_keyed.args, enqueue_keyed.queue, enqueue_keyed.priority,
+            enqueue_keyed.due, enqueue_keyed.max_attempts, enqueue_keyed.id, repeated,
+            idempotency_key, idempotency_retention, unique_key, unique_mode, unique_window) AS again;
+    ELSIF request IS NULL AND at_time <= moment THEN
+        PERFORM jobqueue.wake(enqueue_keyed.queue);
+    END IF;
+END
+$body$;
+
+-- Decide about jobs whose keys another transaction held when they were enqueued, at most `most` of
+-- them. Waits for nobody: what still cannot be decided stays. Returns how many were decided.
+CREATE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+DECLARE
+    job jobqueue.jobs;
+    answer record;
+    settled integer := 0;
+BEGIN
+    PERFORM pg_catalog.set_config('jobqueue.highest_key', '9223372036854775807', true);
+    FOR job IN
+        SELECT * FROM jobqueue.jobs AS one WHERE one.contested IS NOT NULL
+        ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED
+    LOOP
+        DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+        SELECT * INTO answer FROM jobqueue.enqueue_keyed(
+            job.task, job.args, job.queue, job.priority, job.run_at, job.max_attempts, job.id, false,
+            job.contested ->> 'idempotency_key',
+            (job.contested ->> 'idempotency_retention')::interval,
+            job.contested ->> 'unique_key',
+            job.contested ->> 'unique_mode',
+            (job.contested ->> 'unique_window')::interval);
+        IF answer.outcome <> 'inserted' THEN
+            INSERT INTO jobqueue.job_history (
+                id, run_at, enqueued_at, finished_at, priority, attempt, max_attempts, state, queue,
+                task, args, errors)
+            VALUES (
+                job.id, job.run_at, job.enqueued_at, pg_catalog.clock_timestamp(), job.priority, 0,
+                job.max_attempts, 'cancelled', job.queue, job.task, job.args,
+                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
+                    'error', 'Duplicate',
+                    'message', pg_catalog.format('its key was taken by job %s', answer.job_id),
+                    'failed_at', pg_catalog.clock_timestamp())));
+        END IF;
+        settled := settled + (
+            NOT EXISTS (SELECT FROM jobqueue.jobs AS one
+                        WHERE one.id = job.id AND one.contested IS NOT NULL))::integer;
+    END LOOP;
+    RETURN settled;
+END
+$body$;
+
+-- Forget keys whose time is over, and ids processed before `before`, at most `most` of each: a small
+-- step. Returns how many rows went.
+CREATE FUNCTION jobqueue.prune_keys(before timestamptz, most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+DECLARE
+    gone integer;
+    total integer := 0;
+BEGIN
+    DELETE FROM jobqueue.processed_ids WHERE job_id = ANY (ARRAY(
+        SELECT old.job_id FROM jobqueue.processed_ids AS old
+        WHERE old.processed_at < before ORDER BY old.processed_at LIMIT most
+        FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    total := total + gone;
+    DELETE FROM jobqueue.idempotency_keys WHERE hash = ANY (ARRAY(
+        SELECT old.hash FROM jobqueue.idempotency_keys AS old
+        WHERE old.expires_at <= now() ORDER BY old.expires_at LIMIT most
+        FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    total := total + gone;
+    DELETE FROM jobqueue.throttles WHERE hash = ANY (ARRAY(
+        SELECT old.hash FROM jobqueue.throttles AS old
+        WHERE old.opens_at <= now() ORDER BY old.opens_at LIMIT most
+        FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN total + gone;
+END
+$body$;
+
+-- Enqueue --------------------------------------------------------------------------------------
+
+-- A task's own defaults, for what the caller left open.
+CREATE FUNCTION jobqueue.task_defaults(
+    task text, INOUT queue text, INOUT priority integer, INOUT max_attempts integer
+)
+LANGUAGE plpgsql STABLE SET search_path = '' AS $body$
+#variable_conflict use_column
+DECLARE
+    known record;
+BEGIN
+    SELECT one.queue, one.priority, one.max_attempts INTO known
+    FROM jobqueue.tasks AS one WHERE one.name = task_defaults.task;
+    queue := coalesce(task_defaults.queue, known.queue, 'default');
+    priority := coalesce(task_defaults.priority, known.priority, 5);
+    max_attempts := coalesce(task_defaults.max_attempts, known.max_attempts, 5);
+END
+$body$;
+
+DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.check_enqueue;
+
+-- What enqueue refuses, said so that a person at a psql prompt can mend it.
+CREATE FUNCTION jobqueue.refuse_enqueue(
+    task text, queue text, priority integer, max_attempts integer, both_times boolean,
+    unique_mode text, unique_window interval
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+DECLARE
+    problem text := CASE
+        WHEN task IS NULL OR task = '' OR length(task) > 200
+            THEN pg_catalog.format('task %L: a name has 1 to 200 characters', task)
+        WHEN queue = '' OR length(queue) > 63
+            THEN pg_catalog.format('queue %L: a name has 1 to 63 characters', queue)
+        WHEN priority NOT BETWEEN -32768 AND 32767
+            THEN pg_catalog.format('priority %s: not between -32768 and 32767', priority)
+        WHEN max_attempts NOT BETWEEN 1 AND 32767
+            THEN pg_catalog.format('max_attempts %s: not between 1 and 32767', max_attempts)
+        WHEN both_times
+            THEN 'run_at and delay: both given; give one of them'
+        WHEN unique_mode NOT IN ('skip', 'replace', 'debounce', 'throttle')
+            THEN pg_catalog.format(
+                'unique_mode %L: unknown; use skip, replace, debounce or throttle', unique_mode)
+        WHEN unique_mode IN ('debounce', 'throttle') AND unique_window IS NULL
+            THEN pg_catalog.format('unique_mode %L: needs unique_window', unique_mode)
+    END;
+BEGIN
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '%', problem USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END
+$body$;
+
+CREATE FUNCTION jobqueue.refuse_args(args jsonb, item bigint) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+BEGIN
+    IF args IS NULL OR pg_catalog.jsonb_typeof(args) <> 'object' THEN
+        RAISE EXCEPTION 'args of job %: a JSON %, not an object; give {"parameter": value}',
+            item, coalesce(pg_catalog.jsonb_typeof(args), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RAISE EXCEPTION 'args of job %: % bytes, more than 1048576; store the data in a table and enqueue its key',
+        item, pg_catalog.pg_column_size(args)
+        USING ERRCODE = 'invalid_parameter_value';
+END
+$body$;
+
+-- Enqueue one job in the caller's transaction.
+--   task          name under which a worker registered it
+--   args          JSON object: parameter name to value
+--   queue, priority, max_attempts
+--                 NULL: the task's own defaults, else 'default', 5 and 5
+--   run_at, delay not before this moment, or after this while (one of them); NULL: now
+--   id            NULL: made here. Repeating an id is harmless, also after the job has ended.
+--   idempotency_key, idempotency_retention
+--                 the same key of the same task again within the retention changes nothing
+--   unique_key, unique_mode, unique_window
+--                 while a job of this task with this key waits, another is not made:
+--                 skip      keeps the one that waits
+--                 replace   gives it these arguments, options and time
+--                 debounce  the same, and with its new time, but at most unique_window after it
+--                           was first enqueued
+--                 throttle  keeps its time, with these arguments; at most one starts per
+--                           unique_window
+-- Returns the job's id and what became of it: 'inserted', 'met' (it was there and is as it was) or
+-- 'replaced' (it was there and is as you asked).
+CREATE FUNCTION jobqueue.enqueue_v1(
+    task text,
+    args jsonb DEFAULT '{}',
+    queue text DEFAULT NULL,
+    priority integer DEFAULT NULL,
+    run_at timestamptz DEFAULT NULL,
+    delay interval DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    id uuid DEFAULT NULL,
+    idempotency_key text DEFAULT NULL,
+    idempotency_retention interval DEFAULT '30 days',
+    unique_key text DEFAULT NULL,
+    unique_mode text DEFAULT 'skip',
+    unique_window interval DEFAULT NULL,
+    OUT job_id uuid,
+    OUT outcome text
+)
+LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := pg_catalog.clock_timestamp();
+    due timestamptz := coalesce(enqueue_v1.run_at, moment + enqueue_v1.delay, moment);
+BEGIN
+    IF enqueue_v1.queue IS NULL OR enqueue_v1.priority IS NULL OR enqueue_v1.max_attempts IS NULL THEN
+        SELECT filled.queue, filled.priority, filled.max_attempts
+        INTO enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts
+        FROM jobqueue.task_defaults(
+            enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts
+        ) AS filled;
+    END IF;
+    PERFORM jobqueue.refuse_enqueue(
+        enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts,
+        enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, unique_mode, unique_window)
+    WHERE enqueue_v1.task IS NULL OR enqueue_v1.task = '' OR length(enqueue_v1.task) > 200
+       OR enqueue_v1.queue = '' OR length(enqueue_v1.queue) > 63
+       OR enqueue_v1.priority NOT BETWEEN -32768 AND 32767
+       OR enqueue_v1.max_attempts NOT BETWEEN 1 AND 32767
+       OR enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL
+       OR unique_mode <> 'skip';
+    IF enqueue_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_v1.args) <> 'object'
+       OR pg_catalog.pg_column_size(enqueue_v1.args) > 1048576
+    THEN
+        PERFORM jobqueue.refuse_args(enqueue_v1.args, 1);
+    END IF;
+
+    IF coalesce(enqueue_v1.id::text, idempotency_key, unique_key) IS NOT NULL THEN
+        SELECT keyed.job_id, keyed.outcome INTO enqueue_v1.job_id, enqueue_v1.outcome
+        FROM jobqueue.enqueue_keyed(
+            enqueue_v1.task, enqueue_v1.args, enqueue_v1.queue, enqueue_v1.priority, due,
+            enqueue_v1.max_attempts, coalesce(enqueue_v1.id, jobqueue.uuid_v7()),
+            enqueue_v1.id IS NOT NULL, idempotency_key, idempotency_retention,
+            unique_key, unique_mode, unique_window) AS keyed;
+        RETURN;
+    END IF;
+
+    job_id := jobqueue.uuid_v7();
+    outcome := 'inserted';
+    INSERT INTO jobqueue.jobs (
+        id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args)
+    VALUES (
+        enqueue_v1.job_id, due, moment, enqueue_v1.priority, enqueue_v1.max_attempts,
+        CASE WHEN due > moment THEN 'scheduled' ELSE 'available' END,
+        enqueue_v1.queue, enqueue_v1.task, enqueue_v1.args);
+    IF due <= moment AND EXISTS (
+        SELECT FROM jobqueue.workers AS worker WHERE worker.sleeping @> ARRAY[enqueue_v1.queue]
+    ) THEN
+        PERFORM pg_catalog.pg_notify('jobqueue', enqueue_v1.queue);
+    END IF;
+END
+$body$;
+
+-- Enqueue many jobs of one task in one statement: one for each object in the JSON array `args`, in
+-- its order. ids, idempotency_keys, unique_keys: NULL, or one for each job. Otherwise as enqueue_v1.
+CREATE FUNCTION jobqueue.enqueue_many_v1(
+    task text,
+    args jsonb,
+    queue text DEFAULT NULL,
+    priority integer DEFAULT NULL,
+    run_at timestamptz DEFAULT NULL,
+    delay interval DEFAULT NULL,
+    max_attempts integer DEFAULT NULL,
+    ids uuid[] DEFAULT NULL,
+    idempotency_keys text[] DEFAULT NULL,
+    idempotency_retention interval DEFAULT '30 days',
+    unique_keys text[] DEFAULT NULL,
+    unique_mode text DEFAULT 'skip',
+    unique_window interval DEFAULT NULL,
+    OUT job_id uuid,
+    OUT outcome text
+)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = '' ROWS 100 AS $body$
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := pg_catalog.clock_timestamp();
+    due timestamptz := coalesce(enqueue_many_v1.run_at, moment + enqueue_many_v1.delay, moment);
+    first_state text := CASE WHEN due > moment THEN 'scheduled' ELSE 'available' END;
+    jobs_given integer;
+    refused record;
+    item record;
+    done_ids uuid[];
+    done_outcomes text[];
+BEGIN
+    IF enqueue_many_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_many_v1.args) <> 'array' THEN
+        RAISE EXCEPTION 'args: not a JSON array of objects; give one object for each job'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT filled.queue, filled.priority, filled.max_attempts
+    INTO enqueue_many_v1.queue, enqueue_many_v1.priority, enqueue_many_v1.max_attempts
+    FROM jobqueue.task_defaults(
+        enqueue_many_v1.task, enqueue_many_v1.queue, enqueue_many_v1.priority,
+        enqueue_many_v1.max_attempts) AS filled;
+    PERFORM jobqueue.refuse_enqueue(
+        enqueue_many_v1.task, enqueue_many_v1.queue, enqueue_many_v1.priority,
+        enqueue_many_v1.max_attempts,
+        enqueue_many_v1.run_at IS NOT NULL AND enqueue_many_v1.delay IS NOT NULL,
+        unique_mode, unique_window);
+    SELECT one.value, one.position INTO refused
+    FROM pg_catalog.jsonb_array_elements(enqueue_many_v1.args) WITH ORDINALITY AS one (value, position)
+    WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
+       OR pg_catalog.pg_column_size(one.value) > 1048576
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM jobqueue.refuse_args(refused.value, refused.position);
+    END IF;
+    jobs_given := pg_catalog.jsonb_array_length(enqueue_many_v1.args);
+    IF coalesce(pg_catalog.cardinality(ids), jobs_given) <> jobs_given
+       OR coalesce(pg_catalog.cardinality(idempotency_keys), jobs_given) <> jobs_given
+       OR coalesce(pg_catalog.cardinality(unique_keys), jobs_given) <> jobs_given
+    THEN
+        RAISE EXCEPTION 'ids, idempotency_keys, unique_keys: not one for each of % jobs; give as many, or NULL',
+            jobs_given USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    IF coalesce(pg_catalog.cardinality(ids), pg_catalog.cardinality(idempotency_keys),
+                pg_catalog.cardinality(unique_keys)) IS NULL
+    THEN
+        RETURN QUERY
+        INSERT INTO jobqueue.jobs (
+            id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args)
+        SELECT jobqueue.uuid_v7(), due, moment, enqueue_many_v1.priority,
+               enqueue_many_v1.max_attempts, first_state, enqueue_many_v1.queue,
+               enqueue_many_v1.task, one.value
+        FROM pg_catalog.jsonb_array_elements(enqueue_many_v1.args) AS one
+        RETURNING id, 'inserted';
+        IF FOUND AND first_state = 'available' THEN
+            PERFORM jobqueue.wake(enqueue_many_v1.queue);
+        END IF;
+        RETURN;
+    END IF;
+
+    done_ids := pg_catalog.array_fill(NULL::uuid, ARRAY[jobs_given]);
+    done_outcomes := pg_catalog.array_fill(NULL::text, ARRAY[jobs_given]);
+    FOR item IN
+        -- Ids are made in the order given, keys are taken in the order of their numbers.
+        SELECT numbered.*
+        FROM (
+            SELECT coalesce(one.id, jobqueue.uuid_v7()) AS id, one.id IS NOT NULL AS repeated,
+                   one.args, one.idempotency_key, one.unique_key, one.position
+            FROM ROWS FROM (
+                pg_catalog.jsonb_array_elements(enqueue_many_v1.args),
+                pg_catalog.unnest(ids),
+                pg_catalog.unnest(idempotency_keys),
+                pg_catalog.unnest(unique_keys)
+            ) WITH ORDINALITY AS one (args, id, idempotency_key, unique_key, position)
+        ) AS numbered
+        ORDER BY least(
+            jobqueue.key_hash('idempotency', enqueue_many_v1.task, numbered.idempotency_key),
+            jobqueue.key_hash('unique', enqueue_many_v1.task, numbered.unique_key)),
+            numbered.position
+    LOOP
+        SELECT keyed.job_id, keyed.outcome INTO job_id, outcome
+        FROM jobqueue.enqueue_keyed(
+            enqueue_many_v1.task, item.args, enqueue_many_v1.queue, enqueue_many_v1.priority, due,
+            enqueue_many_v1.max_attempts, item.id, item.repeated, item.idempotency_key,
+            idempotency_retention, item.unique_key, unique_mode, unique_window) AS keyed;
+        done_ids[item.position] := job_id;
+        done_outcomes[item.position] := outcome;
+    END LOOP;
+    RETURN QUERY
+        SELECT one.id, one.outcome
+        FROM ROWS FROM (pg_catalog.unnest(done_ids), pg_catalog.unnest(done_outcomes))
+            AS one (id, outcome);
+END
+$body$;
+
+-- The view hides secret arguments; whoever may read only the view never sees them.
+CREATE OR REPLACE VIEW jobqueue.all_jobs AS
+    SELECT id, task, queue, state, priority, jobqueue.redact(task, args) AS args, attempt,
+           max_attempts, errors, enqueued_at, run_at, started_at,
+           NULL::timestamptz AS finished_at, NULL::real AS run_ms, worker_id
+    FROM jobqueue.jobs
+    UNION ALL
+    SELECT id, task, queue, state, priority, jobqueue.redact(task, args), attempt, max_attempts,
+           errors, enqueued_at, run_at, started_at, finished_at, run_ms, worker_id
+    FROM jobqueue.job_history
+    UNION ALL
+    SELECT id, task, queue, 'dead', priority, jobqueue.redact(task, args), attempt, max_attempts,
+           errors, enqueued_at, run_at, started_at, finished_at, NULL::real, worker_id
+    FROM jobqueue.dead_letters;
