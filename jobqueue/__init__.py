@@ -15,13 +15,16 @@ with psycopg.connect(dsn) as connection:
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
+from jobqueue.core.arguments import Secret
 from jobqueue.core.errors import (
+    AlreadyProcessed,
     ApplicationError,
     ArgumentError,
     ConfigurationError,
     DatabaseUnavailable,
     DatabaseUrlError,
     JobQueueError,
+    LeaseLost,
     NoCurrentJob,
     SchemaError,
     SchemaMissing,
@@ -40,6 +43,7 @@ from jobqueue.store.jobs import Enqueued
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlreadyProcessed",
     "ApplicationError",
     "ArgumentError",
     "Cancel",
@@ -52,6 +56,7 @@ __all__ = [
     "Exponential",
     "JobQueue",
     "JobQueueError",
+    "LeaseLost",
     "Linear",
     "NoCurrentJob",
     "Priority",
@@ -60,6 +65,7 @@ __all__ = [
     "SchemaMissing",
     "SchemaTooNew",
     "SchemaTooOld",
+    "Secret",
     "Snooze",
     "State",
     "Task",

@@ -86,6 +86,13 @@ def worker(
     history_days: Annotated[
         int, typer.Option(min=1, help="Days to keep completed and cancelled jobs.")
     ] = 7,
+    processed_days: Annotated[
+        int, typer.Option(min=1, help="Days to keep ids of jobs processed in a transaction.")
+    ] = 30,
+    transaction_connections: Annotated[
+        int,
+        typer.Option(min=1, help="Most connections that current_job().transaction() may use."),
+    ] = 10,
     maintenance: Annotated[
         bool,
         typer.Option(
@@ -109,6 +116,8 @@ def worker(
         poll_seconds=max(poll, 0.001),
         connect_seconds=connect_timeout,
         history_days=history_days,
+        processed_days=processed_days,
+        transaction_connections=transaction_connections,
         maintenance=maintenance,
     )
     url = database_url or jobs.database_url

@@ -4,15 +4,41 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
+from jobqueue.client.transaction import JobTransaction, Pools
 from jobqueue.core.errors import NoCurrentJob
 from jobqueue.store.jobs import Claimed
+
+if TYPE_CHECKING:
+    import psycopg
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.ext.asyncio import (
+        AsyncConnection,
+        AsyncEngine,
+        AsyncSession,
+        async_sessionmaker,
+    )
+    from sqlalchemy.orm import Session, sessionmaker
+
+
+class Attempt:
+    """One run of a job, as its worker keeps it. began: by the worker's monotonic clock, seconds."""
+
+    __slots__ = ("began", "completed", "job", "pools")
+
+    def __init__(self, job: Claimed, pools: Pools, began: float) -> None:
+        self.job = job
+        self.pools = pools
+        self.began = began
+        self.completed = False
+        """whether a transaction of the job's own has recorded its completion"""
 
 
 @dataclass(frozen=True, slots=True)
 class CurrentJob:
-    """What a running job may know of itself. attempt: from 1."""
+    """What a running job may know of itself, and do. attempt: from 1."""
 
     id: UUID
     """The same in every attempt, so a key for effects elsewhere."""
@@ -20,10 +46,45 @@ class CurrentJob:
     queue: str
     attempt: int
     max_attempts: int
+    _attempt: Attempt
+
+    @overload
+    def transaction(
+        self, using: None = None
+    ) -> JobTransaction[psycopg.Connection[Any], psycopg.AsyncConnection[Any]]: ...
+
+    @overload
+    def transaction(self, using: Engine) -> JobTransaction[Connection, Any]: ...
+
+    @overload
+    def transaction(self, using: sessionmaker[Session]) -> JobTransaction[Session, Any]: ...
+
+    @overload
+    def transaction(self, using: AsyncEngine) -> JobTransaction[Any, AsyncConnection]: ...
+
+    @overload
+    def transaction(
+        self, using: async_sessionmaker[AsyncSession]
+    ) -> JobTransaction[Any, AsyncSession]: ...
+
+    def transaction(self, using: Any = None) -> JobTransaction[Any, Any]:
+        """Open a transaction in which the job's effects and its completion commit together.
+
+        `async with current_job().transaction() as connection:` in an async task, `with` in a plain
+        one. The block's writes, a row in `processed_ids` and the job's completion are one commit:
+        whatever fails, they happened once or not at all. What follows the block cannot fail the
+        job any more.
+
+        using: None for a psycopg connection of the worker's own; or your Engine, sessionmaker,
+            AsyncEngine or async_sessionmaker, on the queue's database.
+        Raises AlreadyProcessed when an earlier delivery has made the effects: the block is not
+        entered, and the job ends as completed. Raises LeaseLost at the end of the block when the
+        job was given to another worker meanwhile: everything is rolled back.
+        """
+        return JobTransaction(self._attempt, using)
 
 
-# As claimed: a job that never asks pays for no more.
-claimed_job: ContextVar[Claimed] = ContextVar("jobqueue_claimed_job")
+current_attempt: ContextVar[Attempt] = ContextVar("jobqueue_current_attempt")
 
 
 def current_job() -> CurrentJob:
@@ -32,9 +93,10 @@ def current_job() -> CurrentJob:
     Raises NoCurrentJob outside a job.
     """
     try:
-        job = claimed_job.get()
+        attempt = current_attempt.get()
     except LookupError:
         raise NoCurrentJob(
             "current_job(): no job runs here; call it from a task that a worker runs"
         ) from None
-    return CurrentJob(UUID(job.id), job.task, job.queue, job.attempt, job.max_attempts)
+    job = attempt.job
+    return CurrentJob(UUID(job.id), job.task, job.queue, job.attempt, job.max_attempts, attempt)

@@ -11,6 +11,7 @@ import psycopg
 
 from jobqueue.client.task import Task
 from jobqueue.core.errors import DatabaseUnavailable, TaskError
+from jobqueue.core.keys import Key, Unique
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.priority import Priority, to_priority
@@ -56,6 +57,8 @@ class JobQueue:
         queue: str = "default",
         priority: int | str = Priority.NORMAL,
         retry: Retry | None = None,
+        idempotency_key: Key | None = None,
+        unique: Unique | None = None,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
@@ -67,6 +70,8 @@ class JobQueue:
         queue: str = "default",
         priority: int | str = Priority.NORMAL,
         retry: Retry | None = None,
+        idempotency_key: Key | None = None,
+        unique: Unique | None = None,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
 
@@ -74,6 +79,8 @@ class JobQueue:
             function is renamed, or jobs already enqueued find no task.
         queue, priority: where its jobs go, unless an enqueue says otherwise.
         retry: attempts and backoff; `Retry()` if None: 5 attempts after 1, 2, 4, 8 s and jitter.
+
+        idempotency_key, unique: keys of its jobs, usually a function of the arguments; see `using`.
 
         An `async def` runs on the worker's event loop, a plain function in a thread.
         Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
@@ -84,6 +91,8 @@ class JobQueue:
             queue=check_queue_name(queue),
             priority=to_priority(priority),
             max_attempts=policy.attempts,
+            idempotency_key=idempotency_key,
+            unique=unique,
         )
 
         def register(function: Callable[P, R]) -> Task[P, R]:

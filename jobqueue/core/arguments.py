@@ -9,9 +9,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NotRequired, get_type_hints
+from typing import Annotated, Any, NotRequired, get_args, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import (
+    ConfigDict,
+    SecretBytes,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    WrapSerializer,
+)
 from pydantic_core import PydanticSerializationError, SchemaSerializer
 from pydantic_core.core_schema import CoreConfig, any_schema
 from typing_extensions import TypedDict
@@ -25,6 +32,19 @@ ARGUMENTS_LIMIT_BYTES = 1_048_576
 # Bytes travel as base64. JSON has no NaN or infinity: as null they would be lost without a word.
 _WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 _ANYTHING = SchemaSerializer(any_schema(), _WRITING)
+
+
+class Secret:
+    """Marks an argument that is not to be shown: `token: Annotated[str, Secret]`.
+
+    It is kept as it is, for the task needs it, and shown as `[redacted]` wherever jobs are shown.
+    pydantic's SecretStr and SecretBytes are secret by themselves.
+    """
+
+
+HIDDEN = "[redacted]"
+
+_PYDANTIC_SECRETS = (SecretStr, SecretBytes)
 
 
 class Signature:
@@ -81,7 +101,7 @@ class Signature:
             checked = self._reader.validate_python(values)
             encoded = self._writer.to_json(checked, warnings="error")
         except ValidationError as error:
-            parameter, rule = _first_problem(error)
+            parameter, rule = self._first_problem(error)
             raise ArgumentError(
                 self.task, parameter, f"{rule}; its signature is {self.shape}"
             ) from error
@@ -113,7 +133,7 @@ class Signature:
         try:
             values: dict[str, Any] = self._reader.validate_json(stored)
         except ValidationError as error:
-            parameter, rule = _first_problem(error)
+            parameter, rule = self._first_problem(error)
             raise InvalidArguments(
                 f"argument {parameter!r}: {rule}; the job was enqueued for another signature of "
                 f"task {self.task!r}, which is now {self.shape}"
@@ -122,12 +142,12 @@ class Signature:
         return positional, values
 
     @cached_property
-    def _writer(self) -> SchemaSerializer:
-        return SchemaSerializer(self._reader.core_schema, _WRITING)
+    def secrets(self) -> list[str]:
+        """Names of the parameters that are not to be shown, sorted."""
+        return sorted(name for name, hint in self._hints.items() if _is_secret(hint))
 
     @cached_property
-    def _reader(self) -> TypeAdapter[Any]:
-        """Reader of the arguments, which are one typed dictionary."""
+    def _hints(self) -> dict[str, Any]:
         try:
             hints = get_type_hints(self.function, include_extras=True)
         except NameError as error:
@@ -135,21 +155,48 @@ class Signature:
                 f"task {self.task!r}: annotation {error.name!r} cannot be resolved; "
                 "import it at run time, not only under TYPE_CHECKING"
             ) from error
+        hints.pop("return", None)
+        return hints
+
+    @cached_property
+    def _writer(self) -> SchemaSerializer:
+        return SchemaSerializer(self._reader.core_schema, _WRITING)
+
+    @cached_property
+    def _reader(self) -> TypeAdapter[Any]:
+        """Reader of the arguments, which are one typed dictionary."""
         fields: dict[str, Any] = {}
-        takes_more = False
+        more: dict[str, Any] = {}
         for name, parameter in self.shape.parameters.items():
+            kind = _storable(self._hints.get(name, Any))
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                takes_more = True
-                continue
-            kind = hints.get(name, Any)
-            required = parameter.default is inspect.Parameter.empty
-            fields[name] = kind if required else NotRequired[kind]
-        shape = TypedDict("Arguments", fields)  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues] - made at run time by intent
+                more = {"extra_items": kind}
+            elif parameter.default is inspect.Parameter.empty:
+                fields[name] = kind
+            else:
+                fields[name] = NotRequired[kind]
+        shape = TypedDict("Arguments", fields, **more)  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues, reportCallIssue] - made at run time by intent
         # pydantic's way to configure a TypedDict.
         shape.__pydantic_config__ = ConfigDict(  # pyright: ignore[reportAttributeAccessIssue]
-            val_json_bytes="base64", extra="allow" if takes_more else "forbid"
+            val_json_bytes="base64", extra="allow" if more else "forbid"
         )
         return TypeAdapter(shape)
+
+    def _first_problem(self, error: ValidationError) -> tuple[str | None, str]:
+        """Give the parameter and the rule of the first problem pydantic found."""
+        problem = error.errors(include_url=False)[0]
+        parameter, *inside = problem["loc"] or (None,)
+        name = None if parameter is None else str(parameter)
+        where = f" (at {'.'.join(str(step) for step in inside)})" if inside else ""
+        got = HIDDEN if name in self.secrets else f"{problem['input']!r:.200}"
+        match problem["type"], inside:
+            case "missing", []:
+                return name, "missing"
+            case "extra_forbidden", []:
+                return name, "not a parameter of the task"
+            case _:
+                message = problem["msg"]
+                return name, f"{message[:1].lower()}{message[1:]}{where}, got {got}"
 
     def _unserialisable(self, values: Mapping[str, object], cause: Exception) -> ArgumentError:
         """Say which of `values` cannot be written as JSON."""
@@ -161,20 +208,26 @@ class Signature:
         return ArgumentError(self.task, None, _why_unserialisable(cause))
 
 
-def _first_problem(error: ValidationError) -> tuple[str | None, str]:
-    """Give the parameter and the rule of the first problem pydantic found."""
-    problem = error.errors(include_url=False)[0]
-    parameter, *inside = problem["loc"] or (None,)
-    where = f" (at {'.'.join(str(step) for step in inside)})" if inside else ""
-    match problem["type"], inside:
-        case "missing", []:
-            rule = "missing"
-        case "extra_forbidden", []:
-            rule = "not a parameter of the task"
-        case _:
-            message = problem["msg"]
-            rule = f"{message[:1].lower()}{message[1:]}{where}, got {problem['input']!r:.200}"
-    return (None if parameter is None else str(parameter)), rule
+def _is_secret(hint: Any) -> bool:  # noqa: ANN401 - any annotation
+    """Whether a parameter annotated so is not to be shown."""
+    if hint in _PYDANTIC_SECRETS or any(
+        mark is Secret or isinstance(mark, Secret) for mark in getattr(hint, "__metadata__", ())
+    ):
+        return True
+    inner = [hint.__origin__] if hasattr(hint, "__metadata__") else get_args(hint)
+    return any(_is_secret(one) for one in inner)
+
+
+def _storable(hint: Any) -> Any:  # noqa: ANN401 - any annotation
+    """Give the annotation under which a value is written as it is, not as asterisks."""
+    if not _is_secret(hint):
+        return hint
+    return Annotated[hint, WrapSerializer(_reveal, when_used="json")]
+
+
+def _reveal(value: Any, write: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value
+    """Write a secret's own value."""
+    return value.get_secret_value() if isinstance(value, _PYDANTIC_SECRETS) else write(value)
 
 
 def _why_unserialisable(error: Exception) -> str:

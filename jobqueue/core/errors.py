@@ -12,7 +12,9 @@
     │   ├── SchemaMissing
     │   ├── SchemaTooOld
     │   └── SchemaTooNew
-    └── NoCurrentJob              `current_job()` outside a job
+    ├── NoCurrentJob              `current_job()` outside a job
+    ├── AlreadyProcessed          an earlier delivery has made the job's effects
+    └── LeaseLost                 the job was given to another worker meanwhile
 
 Each message reads `<subject and value>: <rule broken>; <what to do>`.
 """
@@ -83,3 +85,11 @@ class SchemaTooNew(SchemaError):
 
 class NoCurrentJob(JobQueueError):
     """`current_job()` was called outside a job."""
+
+
+class AlreadyProcessed(JobQueueError):
+    """An earlier delivery of the job has made its effects; the job ends as completed."""
+
+
+class LeaseLost(JobQueueError):
+    """The job was given to another worker meanwhile; the transaction was rolled back."""

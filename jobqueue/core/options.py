@@ -81,8 +81,8 @@ class EnqueueOptions:
         return replace(self, **changes)  # pyright: ignore[reportArgumentType] - checked one by one above
 
 
-def _checked(name: str, value: Any) -> dict[str, object]:
-    """Give the fields that option `name` sets. Raises ConfigurationError for a value out of range."""
+def _checked(name: str, value: object) -> dict[str, object]:
+    """Give the fields that option `name` sets. Raises ConfigurationError for a bad value."""
     kinds, read = READERS[name]
     if not isinstance(value, kinds) or isinstance(value, bool):
         wanted = " or ".join(kind.__name__ for kind in kinds)

@@ -22,6 +22,9 @@ class WorkerSettings:
     poll_seconds: longest pause between two looks of an idle worker.
     connect_seconds: how long to keep trying for the first connection.
     history_days: how long completed and cancelled jobs are kept.
+    processed_days: how long ids of jobs processed in `current_job().transaction()` are kept.
+    transaction_connections: connections for such transactions at most, of threads and of the event
+        loop each.
     maintenance: whether this worker may become the leader.
     """
 
@@ -31,6 +34,8 @@ class WorkerSettings:
     poll_seconds: float = 1.0
     connect_seconds: float = 60.0
     history_days: int = 7
+    processed_days: int = 30
+    transaction_connections: int = 10
     maintenance: bool = True
 
     @property

@@ -25,7 +25,7 @@ from jobqueue.store.statement import (
     sql,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The schema version this release was built for."""
 
 URL_VARIABLE = "JOBQUEUE_DATABASE_URL"

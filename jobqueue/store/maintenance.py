@@ -58,3 +58,13 @@ def make_partitions() -> Statement[int]:
 def drop_partitions(days: int) -> Statement[int]:
     """Drop history older than `days`. The row is how many partitions."""
     return Statement(sql("history/drop_partitions"), {"days": days}, first)
+
+
+def settle(limit: int) -> Statement[int]:
+    """Decide about up to `limit` jobs whose keys were held. The row is how many were decided."""
+    return Statement(sql("keys/settle"), {"limit": limit}, first)
+
+
+def forget(processed_days: int, limit: int) -> Statement[int]:
+    """Forget keys and processed ids whose time is over. The row is how many went."""
+    return Statement(sql("keys/forget"), {"days": processed_days, "limit": limit}, first)

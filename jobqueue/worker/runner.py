@@ -10,8 +10,10 @@ from collections.abc import Coroutine, Iterable, Mapping
 from time import perf_counter
 from typing import Any
 
-from jobqueue.client.context import claimed_job
+from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.client.task import Task
+from jobqueue.client.transaction import Pools
+from jobqueue.core.errors import AlreadyProcessed, LeaseLost
 from jobqueue.core.outcome import Interrupted, Kind, Verdict, judge
 from jobqueue.store.jobs import Claimed
 from jobqueue.worker.acker import Acker
@@ -35,12 +37,14 @@ class Runner:
         tasks: Mapping[str, Task[..., Any]],
         queues: Mapping[str, int],
         acker: Acker,
+        pools: Pools,
         wake: asyncio.Event,
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
         self.threads = Threads(sum(queues.values()))
         self._tasks = tasks
         self._acker = acker
+        self._pools = pools
         self._wake = wake
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._interrupting = False
@@ -117,7 +121,8 @@ class Runner:
     async def _attempt(self, line: Line, job: Claimed) -> None:
         began = perf_counter()
         task = self._tasks[job.task]
-        claimed_job.set(job)
+        attempt = Attempt(job, self._pools, began)
+        current_attempt.set(attempt)
         try:
             args, kwargs = task.signature.decode(job.args)
             if task.is_async:
@@ -125,9 +130,10 @@ class Runner:
             else:
                 await self.threads.call(task.function, args, kwargs)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
-            self._failed(task, job, error, perf_counter() - began)
+            self._failed(task, attempt, error, perf_counter() - began)
         else:
-            self._acker.completed(job, perf_counter() - began)
+            if not attempt.completed:
+                self._acker.completed(job, perf_counter() - began)
         finally:
             line.running -= 1
             line.measure(perf_counter() - began)
@@ -144,8 +150,21 @@ class Runner:
         line.filling = False
 
     def _failed(
-        self, task: Task[..., Any], job: Claimed, error: BaseException, seconds: float
+        self, task: Task[..., Any], attempt: Attempt, error: BaseException, seconds: float
     ) -> None:
+        job = attempt.job
+        if attempt.completed:
+            log.error(
+                "job %s %s: completed, but then raised %s", job.task, job.id, _one_line(error)
+            )
+            return
+        if isinstance(error, AlreadyProcessed):
+            log.info("%s", error)
+            self._acker.completed(job, seconds)
+            return
+        if isinstance(error, LeaseLost):
+            log.warning("%s", error)
+            return
         if self._interrupting and isinstance(error, asyncio.CancelledError):
             verdict = self._interrupted()
         else:

@@ -22,7 +22,8 @@ from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, first_contact
 from jobqueue.worker.listener import Listener
-from jobqueue.worker.maintenance import Leader, Rescue, promote, prune
+from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
+from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
 
 log = logging.getLogger("jobqueue.worker")
@@ -66,7 +67,8 @@ class Worker:
         self._leads = Link(url, "leader")
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
-        self._runner = Runner(jobs.tasks, settings.queues, self._acker, wake)
+        self._pools = TransactionPools(url, settings.transaction_connections)
+        self._runner = Runner(jobs.tasks, settings.queues, self._acker, self._pools, wake)
         self._lease = Lease(self._claims, settings, self._lost_lease)
         self._claimer = Claimer(
             self._claims,
@@ -81,7 +83,9 @@ class Worker:
         duties = {
             "promote": promote,
             "rescue": Rescue(),
+            "settle": settle,
             "prune": prune(settings.history_days),
+            "forget": forget(settings.processed_days),
         }
         self._leader = Leader(self._claims, self._leads, duties)
         self._stop = asyncio.Event()
@@ -144,6 +148,7 @@ class Worker:
                 "queue": task.options.queue,
                 "priority": task.options.priority,
                 "max_attempts": task.options.max_attempts,
+                "secrets": task.signature.secrets,
             }
             for task in self._jobs.tasks.values()
         ]
@@ -177,6 +182,7 @@ class Worker:
         with suppress(TimeoutError, psycopg.Error):
             await asyncio.wait_for(self._lease.leave(), FAREWELL_SECONDS)
         self._runner.threads.close()
+        await self._pools.close()
         for link in (self._claims, self._acks, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()

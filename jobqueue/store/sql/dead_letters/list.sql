@@ -1,6 +1,6 @@
 -- The newest dead letters that fit every filter given (NULL: any), newest first.
 -- index: dead_letters_finished_at
-SELECT id, task, queue, 'dead', priority, args, attempt, max_attempts, errors,
+SELECT id, task, queue, 'dead', priority, jobqueue.redact(task, args), attempt, max_attempts, errors,
        enqueued_at, run_at, started_at, finished_at, NULL::real, worker_id
 FROM jobqueue.dead_letters
 WHERE (%(queue)s::text IS NULL OR queue = %(queue)s::text)

@@ -1,11 +1,13 @@
 -- Claim the next jobs of several queues for a worker: queue names and limits in two arrays.
 -- The attempt is counted here and committed before user code runs, so that a job which kills its
 -- worker cannot do so for ever. Tasks this worker does not know are left for workers that do.
+-- A claimed job gives up its unique key, so that a retry never meets it.
 -- index: jobs_claim. `= ANY (ARRAY(subquery))` runs the subquery once; a join lets the planner
 -- choose, and costs twice as much. The sort is of one batch: a queue is first in, first out.
 WITH claimed AS (
     UPDATE jobqueue.jobs AS job
-    SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now()
+    SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now(),
+        unique_key = NULL, unique_hash = NULL
     WHERE job.id = ANY (ARRAY(
         SELECT next.id
         FROM unnest(%(queues)s::text[], %(limits)s::integer[]) AS wanted (queue, jobs)

@@ -1,0 +1,63 @@
+"""Connections for the transactions of jobs: opened when first asked for, kept while in use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from threading import Lock
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from jobqueue.store.database import to_conninfo
+
+# An unused connection is given up after so long.
+IDLE_SECONDS = 60.0
+
+
+class TransactionPools:
+    """One pool for threads and one for the event loop, each made when first asked for.
+
+    most: connections of each at most; further jobs wait for one.
+    """
+
+    def __init__(self, url: str | None, most: int) -> None:
+        self._url = url
+        self._most = most
+        self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
+        self._apool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._making = Lock()
+
+    @contextmanager
+    def connection(self) -> Generator[psycopg.Connection[Any]]:
+        """Lend a connection in a transaction, committed at the end, rolled back on an error."""
+        with self._making:
+            if self._pool is None:
+                self._pool = ConnectionPool(**self._settings(), open=True)
+        with self._pool.connection() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def aconnection(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+        """Lend an asynchronous connection; as `connection`."""
+        if self._apool is None:
+            self._apool = AsyncConnectionPool(**self._settings(), open=False)
+        await self._apool.open()  # does nothing when it is open
+        async with self._apool.connection() as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close what is idle; what threads still use ends with the process."""
+        if self._apool is not None:
+            await self._apool.close(timeout=1.0)
+        if self._pool is not None:
+            self._pool.close(timeout=1.0)
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "conninfo": to_conninfo(self._url, application_name="jobqueue jobs"),
+            "min_size": 0,
+            "max_size": self._most,
+            "max_idle": IDLE_SECONDS,
+        }
