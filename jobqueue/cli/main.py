@@ -12,7 +12,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 import jobqueue
-from jobqueue.cli import dead, dev, enqueue, jobs, migrate, stats, worker
+from jobqueue.cli import dead, dev, enqueue, grants, jobs, migrate, stats, worker
 from jobqueue.core.errors import (
     DatabaseUnavailable,
     JobQueueError,
@@ -45,6 +45,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 migrate.register(app)
+grants.register(app)
 dev.register(app)
 worker.register(app)
 enqueue.register(app)

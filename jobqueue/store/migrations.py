@@ -12,11 +12,12 @@ import alembic.command
 from alembic import context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from jobqueue.store.database import to_conninfo
+from jobqueue.store.statement import sql
 
 
 def directory() -> Path:
@@ -55,24 +56,32 @@ def position(url: str | None) -> Position:
 
     Raises DatabaseUrlError, or SQLAlchemy's OperationalError when the server is not reached.
     """
-    scripts = ScriptDirectory.from_config(_config())
-    newest = scripts.get_current_head() or ""
     with _connection(url) as connection:
         found = MigrationContext.configure(
             connection, opts={"version_table_schema": "jobqueue"}
         ).get_current_revision()
-    known = [script.revision for script in scripts.walk_revisions()][::-1]
-    if found is not None and found not in known:
-        # A newer package made it: nothing of ours is missing.
-        return Position(found, newest, [])
-    start = known.index(found) + 1 if found else 0
-    return Position(found, newest, known[start:])
+    newest = ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return Position(found, newest, [script.revision for script in _pending(found)])
 
 
 def upgrade(url: str | None, revision: str = "head") -> None:
     """Migrate up to `revision`, in one transaction; safe to start from many processes at once."""
     with _connection(url) as connection:
         alembic.command.upgrade(_config(connection), revision)
+
+
+def upgrade_within(connection: Connection) -> None:
+    """Migrate up to date inside another Alembic run, on its connection and in its transaction.
+
+    Alembic has one context at a time, so its own version bookkeeping is done here by hand.
+    """
+    connection.exec_driver_sql(sql("schema/lock"))
+    connection.exec_driver_sql(sql("schema/version_table"))
+    found = connection.exec_driver_sql(sql("schema/revision")).scalar()
+    for script in _pending(found):
+        script.module.upgrade()
+        found = script.revision
+        connection.exec_driver_sql(sql("schema/set_revision"), {"revision": found})
 
 
 def downgrade(url: str | None, revision: str) -> None:
@@ -88,6 +97,15 @@ def upgrade_sql(start: str | None = None) -> str:
     config.output_buffer = output
     alembic.command.upgrade(config, f"{start}:head" if start else "head", sql=True)
     return output.getvalue()
+
+
+def _pending(found: str | None) -> list[Script]:
+    """Give the migrations that a database at revision `found` lacks, in order."""
+    scripts = [*ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    known = [script.revision for script in scripts]
+    if found is not None and found not in known:
+        return []  # a newer package made it: nothing of ours is missing
+    return scripts[known.index(found) + 1 :] if found else scripts
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -599,3 +599,43 @@ CREATE OR REPLACE VIEW jobqueue.all_jobs AS
     SELECT id, task, queue, 'dead', priority, jobqueue.redact(task, args), attempt, max_attempts,
            errors, enqueued_at, run_at, started_at, finished_at, NULL::real, worker_id
     FROM jobqueue.dead_letters;
+
+-- Dead letters as they may be shown; the view all_jobs would read every table for them.
+CREATE VIEW jobqueue.dead_jobs AS
+    SELECT id, task, queue, 'dead'::text AS state, priority, jobqueue.redact(task, args) AS args,
+           attempt, max_attempts, errors, enqueued_at, run_at, started_at, finished_at,
+           NULL::real AS run_ms, worker_id
+    FROM jobqueue.dead_letters;
+
+-- Rights ---------------------------------------------------------------------------------------
+-- A role that may only enqueue has no right to any table: these functions act for their owner, with
+-- every name qualified and nothing but built-ins on the search path. Partitions are their owner's
+-- to make and drop; a worker need not be that role.
+ALTER FUNCTION jobqueue.enqueue_v1 SECURITY DEFINER;
+ALTER FUNCTION jobqueue.enqueue_many_v1 SECURITY DEFINER;
+ALTER FUNCTION jobqueue.task_defaults SECURITY DEFINER;
+ALTER FUNCTION jobqueue.redact SECURITY DEFINER;
+ALTER FUNCTION jobqueue.make_history_partitions SECURITY DEFINER;
+ALTER FUNCTION jobqueue.drop_history_partitions SECURITY DEFINER;
+REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1,
+    jobqueue.make_history_partitions, jobqueue.drop_history_partitions FROM PUBLIC;
+
+-- Who could enqueue until now, by a right to the table, still can.
+DO $keep$
+DECLARE
+    holder text;
+BEGIN
+    FOR holder IN
+        SELECT DISTINCT CASE WHEN one.grantee = 0 THEN 'PUBLIC'
+                             ELSE one.grantee::regrole::text END
+        FROM pg_catalog.pg_class AS class
+        CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS one
+        WHERE class.oid = 'jobqueue.jobs'::regclass AND one.privilege_type = 'INSERT'
+    LOOP
+        EXECUTE pg_catalog.format(
+            'GRANT EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1,
+                jobqueue.make_history_partitions, jobqueue.drop_history_partitions TO %s',
+            holder);
+    END LOOP;
+END
+$keep$;

@@ -1,0 +1,1 @@
+"""Fitting in with what an application already uses."""
