@@ -8,7 +8,8 @@ WITH ack AS (
 gone AS (
     DELETE FROM jobqueue.jobs AS job
     USING ack
-    WHERE job.id = ack.id
+    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+      AND job.id = ack.id
       AND job.attempt = ack.attempt
       AND job.worker_id = %(worker_id)s
       AND job.state = 'running'

@@ -1,7 +1,7 @@
 -- Record completed attempts: the jobs move to history in the same statement.
 -- Fenced by (id, attempt, worker): what the worker no longer holds is left alone, and its id given
 -- back as stale. ids, attempts, run_ms: array literals of equal length.
--- index: jobs_pkey.
+-- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join.
 WITH ack AS (
     SELECT *
     FROM unnest(%(ids)s::uuid[], %(attempts)s::smallint[], %(run_ms)s::real[])
@@ -10,7 +10,8 @@ WITH ack AS (
 done AS (
     DELETE FROM jobqueue.jobs AS job
     USING ack
-    WHERE job.id = ack.id
+    WHERE job.id = ANY (%(ids)s::uuid[])
+      AND job.id = ack.id
       AND job.attempt = ack.attempt
       AND job.worker_id = %(worker_id)s
       AND job.state = 'running'

@@ -20,7 +20,8 @@ again AS (
                 'attempt', job.attempt, 'worker_id', job.worker_id,
                 'started_at', job.started_at, 'failed_at', now())) END
     FROM ack
-    WHERE job.id = ack.id
+    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+      AND job.id = ack.id
       AND job.attempt = ack.attempt
       AND job.worker_id = %(worker_id)s
       AND job.state = 'running'
