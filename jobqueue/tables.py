@@ -79,6 +79,7 @@ jobs = Table(
     Column("enqueued_at", MOMENT, nullable=False),
     Column("started_at", MOMENT),
     Column("worker_id", BigInteger),
+    Column("lease", BigInteger),
     Column("priority", SmallInteger, nullable=False),
     Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
     Column("max_attempts", SmallInteger, nullable=False),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
 from jobqueue.client import connections
 from jobqueue.core.arguments import Signature
-from jobqueue.core.errors import ArgumentError, TaskError
+from jobqueue.core.errors import ArgumentError, ConfigurationError, TaskError
 from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
@@ -140,6 +140,10 @@ class Task(Generic[P, R]):
         """Give the items as JSON arrays of a size that one statement carries well."""
         chunk: list[str] = []
         size = 0
+        if self.options.job_id is not None:
+            raise ConfigurationError(
+                f"job_id {self.options.job_id}: is of one job, not of many; use it with enqueue"
+            )
         for row, item in enumerate(items):
             try:
                 encoded = self.signature.encode(item)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, NotRequired, get_type_hints
+from uuid import UUID
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, SchemaSerializer
 from pydantic_core.core_schema import CoreConfig, any_schema
 from typing_extensions import TypedDict
@@ -25,6 +28,9 @@ ARGUMENTS_LIMIT_BYTES = 1_048_576
 # Bytes travel as base64. JSON has no NaN or infinity: as null they would be lost without a word.
 _WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 _ANYTHING = SchemaSerializer(any_schema(), _WRITING)
+
+PLAIN = frozenset({str, int, bool, bytes, datetime, date, time, timedelta, UUID, Decimal})
+"""Types of which every value that can be written can be read back."""
 
 
 class Signature:
@@ -79,7 +85,7 @@ class Signature:
         """
         try:
             checked = self._reader.validate_python(values)
-            encoded = self._writer.to_json(checked, warnings="error")
+            encoded: bytes = self._writer.to_json(checked, warnings="error", by_alias=True)
         except ValidationError as error:
             parameter, rule = _first_problem(error)
             raise ArgumentError(
@@ -87,11 +93,10 @@ class Signature:
             ) from error
         except (PydanticSerializationError, UnicodeError, ValueError) as error:
             raise self._unserialisable(values, error) from error
-        # \u0000 is six characters in JSON; a backslash before it would make it plain text.
-        if b"\\u0000" in encoded.replace(b"\\\\", b""):
+        if holds_nul(encoded):
             raise ArgumentError(
                 self.task,
-                _holder_of_nul(values),
+                next((name for name, value in values.items() if holds_nul(_json(value))), None),
                 "holds the character NUL, which PostgreSQL cannot keep; remove it or pass bytes",
             )
         if len(encoded) > ARGUMENTS_LIMIT_BYTES:
@@ -101,6 +106,8 @@ class Signature:
                 f"{len(encoded):,} bytes as JSON, more than {ARGUMENTS_LIMIT_BYTES:,}; "
                 "store the data in a table and enqueue its key",
             )
+        if not self._plain:
+            self._check_readable(encoded)
         return encoded.decode()
 
     def decode(self, stored: str) -> tuple[list[Any], dict[str, Any]]:
@@ -118,7 +125,15 @@ class Signature:
                 f"argument {parameter!r}: {rule}; the job was enqueued for another signature of "
                 f"task {self.task!r}, which is now {self.shape}"
             ) from error
-        positional = [values.pop(name) for name in self._positional_only if name in values]
+        given = [name for name in self._positional_only if name in values]
+        # Those before the last one given stand by their defaults: a place cannot be left empty.
+        leading = self._positional_only[
+            : self._positional_only.index(given[-1]) + 1 if given else 0
+        ]
+        parameters = self.shape.parameters
+        positional = [
+            values.pop(name) if name in values else parameters[name].default for name in leading
+        ]
         return positional, values
 
     @cached_property
@@ -147,9 +162,40 @@ class Signature:
         shape = TypedDict("Arguments", fields)  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues] - made at run time by intent
         # pydantic's way to configure a TypedDict.
         shape.__pydantic_config__ = ConfigDict(  # pyright: ignore[reportAttributeAccessIssue]
-            val_json_bytes="base64", extra="allow" if takes_more else "forbid"
+            # Dataclasses inside take this over for reading and for writing.
+            val_json_bytes="base64",
+            ser_json_bytes="base64",
+            ser_json_inf_nan="strings",
+            extra="allow" if takes_more else "forbid",
         )
-        return TypeAdapter(shape)
+        try:
+            return TypeAdapter(shape)
+        except PydanticSchemaGenerationError as error:
+            reason = str(error).partition(". Set ")[0]
+            raise TaskError(
+                f"task {self.task!r}: an annotation cannot be carried as JSON "
+                f"({reason}); annotate with plain types, dataclasses or pydantic models"
+            ) from error
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether all types are such that what is written can be read back, whatever the value."""
+        hints = get_type_hints(self.function)
+        return all(hints.get(name) in PLAIN for name in self.shape.parameters)
+
+    def _check_readable(self, encoded: bytes) -> None:
+        """Raise ArgumentError if a worker could not read what was written.
+
+        A model's own settings may write what its own rules refuse: infinity as null, a field under
+        a name it does not take.
+        """
+        try:
+            self._reader.validate_json(encoded)
+        except ValidationError as error:
+            parameter, rule = _first_problem(error)
+            raise ArgumentError(
+                self.task, parameter, f"could not be read back from JSON ({rule}); change its type"
+            ) from error
 
     def _unserialisable(self, values: Mapping[str, object], cause: Exception) -> ArgumentError:
         """Say which of `values` cannot be written as JSON."""
@@ -173,8 +219,16 @@ def _first_problem(error: ValidationError) -> tuple[str | None, str]:
             rule = "not a parameter of the task"
         case _:
             message = problem["msg"]
-            rule = f"{message[:1].lower()}{message[1:]}{where}, got {problem['input']!r:.200}"
+            rule = f"{message[:1].lower()}{message[1:]}{where}, got {_shown(problem['input'])}"
     return (None if parameter is None else str(parameter)), rule
+
+
+def _shown(value: object) -> str:
+    """Show a value in an error."""
+    try:
+        return f"{value!r:.200}"
+    except Exception as error:  # noqa: BLE001 - a value's own __repr__ may raise
+        return f"<a {type(value).__name__} whose repr raises {type(error).__name__}>"
 
 
 def _why_unserialisable(error: Exception) -> str:
@@ -183,6 +237,13 @@ def _why_unserialisable(error: Exception) -> str:
     return f"cannot be written as JSON ({error}); pass plain data or annotate its type"
 
 
-def _holder_of_nul(values: Mapping[str, object]) -> str | None:
-    """Name the argument that holds a NUL."""
-    return next((name for name, value in values.items() if "\\x00" in repr(value)), None)
+def holds_nul(encoded: bytes) -> bool:
+    """Whether JSON text holds the character NUL: escaped, by a backslash that is none itself."""
+    return b"\\u0000" in encoded.replace(b"\\\\", b"")
+
+
+def _json(value: object) -> bytes:
+    try:
+        return _ANYTHING.to_json(value)
+    except (PydanticSerializationError, UnicodeError, ValueError):
+        return b""

@@ -37,7 +37,10 @@ def stop(folder: Path) -> bool:
     """Stop the server of `folder`; its data stays. False if none was running."""
     if not running(folder):
         return False
-    _server(folder, None).stop()
+    server = _server(folder, None)
+    server.stop()
+    # The package would give the stopped server out again as if it ran.
+    server._instances.pop(server.pgdata, None)  # noqa: SLF001 - it has no public way
     return True
 
 

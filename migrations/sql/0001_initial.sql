@@ -57,12 +57,15 @@ COMMENT ON COLUMN jobqueue.workers.sleeping IS
 
 -- Jobs -----------------------------------------------------------------------------------------
 
+CREATE SEQUENCE jobqueue.leases AS bigint;
+
 CREATE TABLE jobqueue.jobs (
     id           uuid PRIMARY KEY,
     run_at       timestamptz NOT NULL,
     enqueued_at  timestamptz NOT NULL,
     started_at   timestamptz,
     worker_id    bigint,
+    lease        bigint,
     priority     smallint NOT NULL,
     attempt      smallint NOT NULL DEFAULT 0,
     max_attempts smallint NOT NULL,
@@ -83,6 +86,8 @@ WITH (
     autovacuum_analyze_threshold = 5000
 );
 COMMENT ON TABLE jobqueue.jobs IS 'jobs that have not ended; ended ones are in job_history and dead_letters';
+COMMENT ON COLUMN jobqueue.jobs.lease IS
+    'number of the claim it runs under, never used twice: what came of an older claim changes nothing';
 COMMENT ON COLUMN jobqueue.jobs.attempt IS 'attempts begun so far; counted when the job is claimed';
 COMMENT ON COLUMN jobqueue.jobs.errors IS 'one object per failed attempt, oldest first';
 
@@ -293,8 +298,7 @@ BEGIN
             SELECT wanted.id, due, moment, at_priority, attempts, first_state, to_queue,
                    enqueue_many_v1.task, wanted.args
             FROM wanted
-            WHERE NOT EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = wanted.id)
-              AND NOT EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = wanted.id)
+            WHERE NOT EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = wanted.id)
             ORDER BY wanted.position
             ON CONFLICT (id) DO NOTHING
             RETURNING job.id
@@ -318,8 +322,8 @@ CREATE FUNCTION jobqueue.check_enqueue(
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
 DECLARE
-    -- How many bytes one job's arguments may take, as PostgreSQL stores them.
-    args_limit CONSTANT integer := 1048576;
+    -- As text, which has a space after each comma and colon: 1 MiB of JSON without them always fits.
+    args_limit CONSTANT integer := 1572864;
     problem text;
 BEGIN
     problem := CASE
@@ -343,12 +347,14 @@ BEGIN
                 item.position, pg_catalog.jsonb_typeof(item.value))
             ELSE pg_catalog.format(
                 'args of job %s: %s bytes, more than %s; store the data in a table and enqueue its key',
-                item.position, pg_catalog.pg_column_size(item.value), args_limit)
+                item.position, pg_catalog.octet_length(item.value::text), args_limit)
         END
         INTO problem
         FROM pg_catalog.jsonb_array_elements(args) WITH ORDINALITY AS item (value, position)
         WHERE pg_catalog.jsonb_typeof(item.value) <> 'object'
-           OR pg_catalog.pg_column_size(item.value) > args_limit
+           -- The cheap size first: text is never so much larger than what is stored.
+           OR (pg_catalog.pg_column_size(item.value) > args_limit / 8
+               AND pg_catalog.octet_length(item.value::text) > args_limit)
         LIMIT 1;
     END IF;
     IF problem IS NOT NULL THEN

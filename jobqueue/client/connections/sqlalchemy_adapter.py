@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from jobqueue.core.errors import UnsupportedConnection
@@ -25,9 +25,10 @@ def adapt(connection: object) -> Execute | None:
     from sqlalchemy.orm import Session, scoped_session  # noqa: PLC0415
 
     if isinstance(connection, Connection):
-        return _on(connection)
+        return _on(lambda: connection)
     if isinstance(connection, Session | scoped_session):
-        return _on(connection.connection())
+        # A session takes a connection when it is first used, and no sooner.
+        return _on(connection.connection)
     return None
 
 
@@ -53,11 +54,11 @@ def adapt_async(connection: object) -> ExecuteAsync | None:
     return execute
 
 
-def _on(connection: Connection) -> Execute:
-    _check_driver(connection.dialect)
-
+def _on(connection: Callable[[], Connection]) -> Execute:
     def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        return _rows(connection.exec_driver_sql(text, dict(params)))
+        used = connection()
+        _check_driver(used.dialect)
+        return _rows(used.exec_driver_sql(text, dict(params)))
 
     return execute
 

@@ -1,11 +1,13 @@
 -- Claim the next jobs of several queues for a worker: queue names and limits in two arrays.
+-- All get one lease, a number never used twice: whatever is said of them later must name it.
 -- The attempt is counted here and committed before user code runs, so that a job which kills its
 -- worker cannot do so for ever. Tasks this worker does not know are left for workers that do.
 -- index: jobs_claim. `= ANY (ARRAY(subquery))` runs the subquery once; a join lets the planner
 -- choose, and costs twice as much. The sort is of one batch: a queue is first in, first out.
 WITH claimed AS (
     UPDATE jobqueue.jobs AS job
-    SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now()
+    SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now(),
+        lease = (SELECT nextval('jobqueue.leases'))
     WHERE job.id = ANY (ARRAY(
         SELECT next.id
         FROM unnest(%(queues)s::text[], %(limits)s::integer[]) AS wanted (queue, jobs)
@@ -21,8 +23,8 @@ WITH claimed AS (
         ) AS next
     ))
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
-              job.worker_id, job.priority, job.run_at
+              job.lease, job.priority, job.run_at
 )
-SELECT id::text, task, args::text, attempt, max_attempts, queue, worker_id
+SELECT id::text, task, args::text, attempt, max_attempts, queue, lease
 FROM claimed
 ORDER BY priority, run_at, id

@@ -8,4 +8,5 @@ SELECT set_config('jit', 'off', false),
        set_config('enable_seqscan', 'off', false),
        set_config('enable_nestloop', 'off', false),
        set_config('lock_timeout', %(lock_timeout)s, false),
+       set_config('idle_session_timeout', %(idle_timeout)s, false),
        set_config('default_transaction_isolation', 'read committed', false)
