@@ -191,9 +191,9 @@ def _by_raw_loop(bench: Bench, count: int) -> float:
             execute, jobs.claim(worker_id, {"default": RAW_BATCH}, [note_run.name])
         ):
             ids = f"{{{','.join(job.id for job in claimed)}}}"
-            attempts = f"{{{','.join(['1'] * len(claimed))}}}"
+            leases = f"{{{','.join(str(job.lease) for job in claimed)}}}"
             run_ms = f"{{{','.join(['0.001'] * len(claimed))}}}"
-            stale = run(execute, jobs.ack_completed(worker_id, ids, attempts, run_ms))
+            stale = run(execute, jobs.ack_completed(ids, leases, run_ms))
             left -= len(claimed) - len(stale)
         seconds = perf_counter() - began
     if left:

@@ -6,6 +6,7 @@ started it ends. It listens on a Unix socket only, with no password: never a pro
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import warnings
@@ -39,8 +40,10 @@ def stop(folder: Path) -> bool:
         return False
     server = _server(folder, None)
     server.stop()
-    # The package would give the stopped server out again as if it ran.
-    server._instances.pop(server.pgdata, None)  # noqa: SLF001 - it has no public way
+    # The package would give the stopped server out again as if it ran; it has no public way to be
+    # told otherwise.
+    atexit.unregister(server._cleanup)  # noqa: SLF001
+    server._instances.pop(server.pgdata, None)  # noqa: SLF001
     return True
 
 

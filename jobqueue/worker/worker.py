@@ -117,20 +117,23 @@ class Worker:
         background = [self._acker.run(), self._lease.run(), self._listener.run(), self._warn()]
         if self._settings.maintenance:
             background.append(self._leader.run())
-        async with _Background(background):
-            claiming = asyncio.create_task(self._claimer.run())
-            try:
-                await self._stop.wait()
-            except asyncio.CancelledError:
-                # Cancelled from outside: as if told twice to stop.
-                self._hurry.set()
-                await self._drain(claiming)
-                raise
-            finally:
-                self._claimer.stop()
-            farewell = await self._drain(claiming)
-        await self._depart()
-        return farewell
+        try:
+            async with _Background(background):
+                return await self._work()
+        finally:
+            await self._depart()
+
+    async def _work(self) -> Farewell:
+        """Claim and run until told to stop, then drain."""
+        claiming = asyncio.create_task(self._claimer.run())
+        try:
+            await self._stop.wait()
+        except asyncio.CancelledError:
+            # Cancelled from outside: as if told twice to stop.
+            self._hurry.set()
+            await self._drain(claiming)
+            raise
+        return await self._drain(claiming)
 
     def _lost_lease(self) -> None:
         """Give up what the lost lease held; what was claimed since is handed back with it."""

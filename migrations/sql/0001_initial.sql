@@ -322,8 +322,8 @@ CREATE FUNCTION jobqueue.check_enqueue(
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
 DECLARE
-    -- As text, which has a space after each comma and colon: 1 MiB of JSON without them always fits.
-    args_limit CONSTANT integer := 1572864;
+    -- In bytes, as PostgreSQL stores them; 1 MiB of JSON takes 6 at the most.
+    args_limit CONSTANT integer := 8388608;
     problem text;
 BEGIN
     problem := CASE
@@ -347,14 +347,12 @@ BEGIN
                 item.position, pg_catalog.jsonb_typeof(item.value))
             ELSE pg_catalog.format(
                 'args of job %s: %s bytes, more than %s; store the data in a table and enqueue its key',
-                item.position, pg_catalog.octet_length(item.value::text), args_limit)
+                item.position, pg_catalog.pg_column_size(item.value), args_limit)
         END
         INTO problem
         FROM pg_catalog.jsonb_array_elements(args) WITH ORDINALITY AS item (value, position)
         WHERE pg_catalog.jsonb_typeof(item.value) <> 'object'
-           -- The cheap size first: text is never so much larger than what is stored.
-           OR (pg_catalog.pg_column_size(item.value) > args_limit / 8
-               AND pg_catalog.octet_length(item.value::text) > args_limit)
+           OR pg_catalog.pg_column_size(item.value) > args_limit
         LIMIT 1;
     END IF;
     IF problem IS NOT NULL THEN

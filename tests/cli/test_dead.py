@@ -101,12 +101,13 @@ def test_a_rate_spreads_the_jobs_over_time(shell: Shell, books: Books) -> None:
 
 
 @pytest.mark.usefixtures("working")
+@pytest.mark.parametrize("names", [["--all"], ["--before", "2130-01-01T00:00:00Z"]])
 def test_jobs_that_die_again_meanwhile_are_not_redriven_for_ever(
-    shell: Shell, books: Books
+    shell: Shell, books: Books, names: list[str]
 ) -> None:
     ids = {books.bury("send_mail", queue="email", args='{"address": "x"}') for _ in range(3)}
     until(lambda: books.value("SELECT count(*) FROM jobqueue.workers"), what="the worker works")
-    done = finish(shell.start("dead", "redrive", "--all", "--rate", "30"), seconds=10)
+    done = finish(shell.start("dead", "redrive", *names, "--rate", "30"), seconds=10)
     assert (done.returncode, done.stdout) == (0, "redriven 3\n")
     until(lambda: buried(books) == ids, what="all three have died again")
     assert books.rows("SELECT DISTINCT jsonb_array_length(errors) FROM jobqueue.dead_letters") == [

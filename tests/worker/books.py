@@ -52,6 +52,13 @@ class Books:
         """Name the queues in which some worker sleeps."""
         return [row[0] for row in self.rows("SELECT unnest(sleeping) FROM jobqueue.workers")]
 
+    def connected(self) -> int:
+        """Count the connections of workers."""
+        return self.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND application_name LIKE 'jobqueue %%' AND pid <> pg_backend_pid()"
+        )
+
     def bury(self, task: str, *, queue: str = "default", args: str = "{}") -> UUID:
         """Make a dead letter, as a worker does after a last attempt that failed."""
         return self.value(

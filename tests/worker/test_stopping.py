@@ -168,7 +168,7 @@ def test_a_stop_is_heard_while_the_database_is_not_reached() -> None:
     assert seconds < 3
 
 
-def test_a_worker_that_is_cancelled_from_outside_claims_nothing_more(books: Books) -> None:
+def test_a_worker_that_is_cancelled_from_outside_leaves_nothing_behind(books: Books) -> None:
     jobs = JobQueue()
     ran: list[str] = []
 
@@ -189,5 +189,7 @@ def test_a_worker_that_is_cancelled_from_outside_claims_nothing_more(books: Book
         passed = time.monotonic() + 0.4
         await auntil(lambda: time.monotonic() > passed, what="time passes")
         assert (ran, books.state(later)) == (["before"], "available")
+        await auntil(lambda: books.connected() == 0, what="its connections are closed")
+        assert books.value("SELECT count(*) FROM jobqueue.workers") == 0
 
     play(scenario())
