@@ -154,9 +154,10 @@ def _repeat(
     batch = BATCH if rate is None else max(1, min(BATCH, int(rate)))
     left = list(which) if not isinstance(which, Filter) else None
     with session(url) as execute, _progress(done) as progress:
-        if isinstance(which, Filter) and which.died_before is None:
+        if isinstance(which, Filter):
             # Those that die again meanwhile are not taken up a second time.
-            which = replace(which, died_before=run(execute, stats.now())[0])
+            [now] = run(execute, stats.now())
+            which = replace(which, died_before=min(which.died_before or now, now))
         bar = progress.add_task(done, total=None if left is None else len(left))
         while True:
             began = time.monotonic()

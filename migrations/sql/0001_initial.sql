@@ -454,8 +454,9 @@ $body$;
 
 -- Make the history partitions of today (UTC) and the `days` after it. Rows that had to go to the
 -- default partition meanwhile are moved to the day they belong to. Returns how many were made.
+-- Moments are written into statements here, so how they are written must not be the session's choice.
 CREATE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
 DECLARE
     made integer := 0;
     first_moment timestamptz;
@@ -487,7 +488,7 @@ $body$;
 
 -- Drop the history partitions of days that ended before `before`. Returns how many were dropped.
 CREATE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
 DECLARE
     dropped integer := 0;
     partition text;
