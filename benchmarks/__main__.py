@@ -25,7 +25,8 @@ DEFAULT_OUTPUT = ROOT / "benchmarks" / "results" / "latest.jsonl"
 SERVER_FOLDER = ROOT / ".jobqueue" / "bench"
 GROUPS = {"single": one_by_one, "bulk": in_bulk, "drain": drain, "latency": idle_latency}
 
-console = Console()
+# Into a file or a pipe, the table is as wide as it needs to be.
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -17,6 +18,9 @@ from jobqueue.store import database, jobs
 from jobqueue.store.statement import run
 
 RAW_BATCH = 500
+# So many single jobs before a burst, half of them before a VACUUM ANALYZE: statements are prepared
+# from the fifth execution, and planned anew after it.
+WARM_UP = 20
 DEADLINE_SECONDS = 120.0
 
 Connection = psycopg.Connection[Any]
@@ -28,9 +32,11 @@ def drain(options: Options) -> Group:
     def measure(bench: Bench) -> Samples:
         loop_rate, memory = _by_worker(bench, note_run, options.jobs)
         raw_rate = _by_raw_loop(bench, options.jobs)
+        burst_rate, _ = _by_worker(bench, note_run, options.jobs, warm_up=WARM_UP)
         thread_rate, _ = _by_worker(bench, note_run_in_thread, options.threaded_jobs)
         return {
             "drain.async.rate": loop_rate,
+            "drain.burst.rate": burst_rate,
             "drain.threads.rate": thread_rate,
             "drain.raw.rate": raw_rate,
             "drain.async.of_raw": loop_rate / raw_rate,
@@ -41,6 +47,7 @@ def drain(options: Options) -> Group:
         "drain",
         (
             Metric("drain.async.rate", "jobs/s", "no-op async jobs, one worker process", 15_000),
+            Metric("drain.burst.rate", "jobs/s", "the same, sent to a worker that idled", 15_000),
             Metric("drain.threads.rate", "jobs/s", "no-op plain functions, one worker process"),
             Metric("drain.raw.rate", "jobs/s", "bare claim and ack statements in a loop"),
             Metric("drain.async.of_raw", "x", "async drain / bare statements", 0.4),
@@ -55,26 +62,35 @@ def drain(options: Options) -> Group:
             "processes": 1,
             "queue": QUEUE,
             "raw_batch": RAW_BATCH,
+            "jobs_before_burst": WARM_UP,
             "history": "kept",
         },
         measure,
     )
 
 
-def _by_worker(bench: Bench, task: Task[[int], Any], count: int) -> tuple[float, float]:
+def _by_worker(
+    bench: Bench, task: Task[[int], Any], count: int, warm_up: int = 0
+) -> tuple[float, float]:
     """Give jobs per second and the worker's peak memory in MiB.
 
-    The clock is the database's: from the first claim to a moment when another session has seen
-    every job in history.
+    warm_up: 0 for a backlog that is there before the worker; otherwise the worker is there first,
+    and has made its plans on an almost empty table with so many single jobs.
+    The clock is the database's: from the first claim of the `count` jobs to a moment when another
+    session has seen every job in history.
     """
     path = bench.folder / f"{task.name}.runs"
-    log = RunLog.create(path, count * 2)
+    total = warm_up + count
+    log = RunLog.create(path, total * 2)
     with bench.server.fresh("drain") as url, psycopg.connect(url, autocommit=True) as connection:
-        with connection.transaction():
-            items = [{"number": number} for number in range(count)]
-            ids = {enqueued.id for enqueued in task.enqueue_many(connection, items)}
+        ids: set[UUID] = set()
+        if not warm_up:
+            ids |= _enqueue(connection, task, range(count))
         with worker(url, run_log=path) as process:
-            seconds = _wait_for_history(connection, process, log, count)
+            if warm_up:
+                ids |= _settle_in(connection, process, task)
+                ids |= _enqueue(connection, task, range(warm_up, total))
+            seconds = _wait_for_history(connection, process, log, warm_up, total)
             memory = process.peak_memory_mib()
         _check_once_each(connection, log, ids)
     log.close()
@@ -82,20 +98,58 @@ def _by_worker(bench: Bench, task: Task[[int], Any], count: int) -> tuple[float,
     return count / seconds, memory
 
 
+def _enqueue(connection: Connection, task: Task[[int], Any], numbers: range) -> set[UUID]:
+    with connection.transaction():
+        items = [{"number": number} for number in numbers]
+        return {enqueued.id for enqueued in task.enqueue_many(connection, items)}
+
+
+def _settle_in(connection: Connection, process: WorkerProcess, task: Task[[int], Any]) -> set[UUID]:
+    """Send the worker single jobs, with a VACUUM ANALYZE of the empty table between them.
+
+    That is how a quiet queue looks after autovacuum has been there.
+    """
+    ids: set[UUID] = set()
+    for number in range(WARM_UP):
+        if number == WARM_UP // 2:
+            connection.execute("VACUUM ANALYZE jobqueue.jobs")
+        ids |= _run_single(connection, process, task, number)
+    return ids
+
+
+def _run_single(
+    connection: Connection, process: WorkerProcess, task: Task[[int], Any], number: int
+) -> set[UUID]:
+    ids = _enqueue(connection, task, range(number, number + 1))
+    process.wait_until(
+        lambda: single(connection, "SELECT count(*) FROM jobqueue.job_history") == number + 1,
+        what=f"single job {number}",
+        seconds=DEADLINE_SECONDS,
+    )
+    return ids
+
+
 def _wait_for_history(
-    connection: Connection, process: WorkerProcess, log: RunLog, count: int
+    connection: Connection, process: WorkerProcess, log: RunLog, first: int, total: int
 ) -> float:
+    """Give the seconds from the claim of job `first` or a later one until all are in history."""
     # The database is not asked before the last job has started: asking takes its time away.
-    what = f"drain of {count:,} jobs"
-    process.wait_until(lambda: log.has(count), what=what, seconds=DEADLINE_SECONDS)
+    what = f"drain of {total - first:,} jobs"
+    process.wait_until(lambda: log.has(total), what=what, seconds=DEADLINE_SECONDS)
     seconds = 0.0
 
     def all_in_history() -> bool:
         nonlocal seconds
         ended, first_claim, now = connection.execute(
-            "SELECT count(*), min(started_at), clock_timestamp() FROM jobqueue.job_history"
+            """
+            SELECT count(*),
+                   min(started_at) FILTER (WHERE (args->>'number')::integer >= %s),
+                   clock_timestamp()
+            FROM jobqueue.job_history
+            """,
+            [first],
         ).fetchone() or (0, None, None)
-        if ended < count or first_claim is None or now is None:
+        if ended < total or first_claim is None or now is None:
             return False
         seconds = (now - first_claim).total_seconds()
         return True
@@ -104,7 +158,7 @@ def _wait_for_history(
     return seconds
 
 
-def _check_once_each(connection: Connection, log: RunLog, ids: set[Any]) -> None:
+def _check_once_each(connection: Connection, log: RunLog, ids: set[UUID]) -> None:
     """Raise MeasureError unless each job ran once and completed at its first attempt."""
     numbers = sorted(one.number for one in log.runs())
     if numbers != list(range(len(ids))):
@@ -137,9 +191,9 @@ def _by_raw_loop(bench: Bench, count: int) -> float:
             execute, jobs.claim(worker_id, {"default": RAW_BATCH}, [note_run.name])
         ):
             ids = f"{{{','.join(job.id for job in claimed)}}}"
-            attempts = f"{{{','.join(['1'] * len(claimed))}}}"
+            leases = f"{{{','.join(str(job.lease) for job in claimed)}}}"
             run_ms = f"{{{','.join(['0.001'] * len(claimed))}}}"
-            stale = run(execute, jobs.ack_completed(worker_id, ids, attempts, run_ms))
+            stale = run(execute, jobs.ack_completed(ids, leases, run_ms))
             left -= len(claimed) - len(stale)
         seconds = perf_counter() - began
     if left:

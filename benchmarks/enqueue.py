@@ -51,10 +51,10 @@ def one_by_one(options: Options) -> Group:
         (
             Metric("enqueue.commit.rate", "jobs/s", "enqueue and COMMIT each"),
             Metric("enqueue.commit.plain_rate", "rows/s", "plain INSERT and COMMIT each"),
-            Metric("enqueue.commit.ratio", "x", "time of an enqueue / a plain INSERT, committed"),
+            Metric("enqueue.commit.ratio", "x", "enqueue / plain INSERT, time with COMMIT"),
             Metric("enqueue.open.rate", "jobs/s", "enqueue in one open transaction"),
             Metric("enqueue.open.plain_rate", "rows/s", "plain INSERT in one open transaction"),
-            Metric("enqueue.open.ratio", "x", "time of an enqueue / a plain INSERT, within one"),
+            Metric("enqueue.open.ratio", "x", "enqueue / plain INSERT, time in one transaction"),
         ),
         {
             "commits": options.single_commits,

@@ -16,8 +16,8 @@ class Options:
     rounds: int = 3
     jobs: int = 50_000
     threaded_jobs: int = 10_000
-    single_commits: int = 500
-    single_inserts: int = 2_000
+    single_commits: int = 1_000
+    single_inserts: int = 5_000
     idle_jobs: int = 200
 
 

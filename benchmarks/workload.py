@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 
 from benchmarks.runs import RunLog
@@ -14,18 +13,23 @@ RUN_LOG_VARIABLE = "JOBQUEUE_BENCH_RUN_LOG"
 jobs = JobQueue()
 
 
-@cache
-def _log() -> RunLog:
-    return RunLog(Path(os.environ[RUN_LOG_VARIABLE]))
+# Opened here, once: threads that opened it at their first run would overwrite each other's entries.
+_runs = RunLog(Path(os.environ[RUN_LOG_VARIABLE])) if RUN_LOG_VARIABLE in os.environ else None
+
+
+def _note(number: int) -> None:
+    if _runs is None:
+        raise RuntimeError(f"{RUN_LOG_VARIABLE}: not set; start the worker through the benchmarks")
+    _runs.record(number)
 
 
 @jobs.task
 async def note_run(number: int) -> None:
     """Run on the worker's event loop."""
-    _log().record(number)
+    _note(number)
 
 
 @jobs.task
 def note_run_in_thread(number: int) -> None:
     """Run in one of the worker's threads."""
-    _log().record(number)
+    _note(number)

@@ -15,7 +15,6 @@ with psycopg.connect(dsn) as connection:
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
-from jobqueue.core.arguments import Secret
 from jobqueue.core.errors import (
     AlreadyProcessed,
     ApplicationError,
@@ -37,6 +36,7 @@ from jobqueue.core.keys import Unique
 from jobqueue.core.outcome import Cancel, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
+from jobqueue.core.secrets import Secret
 from jobqueue.core.states import State
 from jobqueue.store.jobs import Enqueued
 

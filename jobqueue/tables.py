@@ -23,7 +23,7 @@ from sqlalchemy import (
     Table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, REAL, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, REAL, TIMESTAMP, UUID
 
 metadata = MetaData(schema="jobqueue")
 
@@ -53,6 +53,7 @@ tasks = Table(
     Column("priority", SmallInteger, nullable=False),
     Column("max_attempts", SmallInteger, nullable=False),
     Column("updated_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("secrets", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
 )
 
 workers = Table(
@@ -79,6 +80,7 @@ jobs = Table(
     Column("enqueued_at", MOMENT, nullable=False),
     Column("started_at", MOMENT),
     Column("worker_id", BigInteger),
+    Column("lease", BigInteger),
     Column("priority", SmallInteger, nullable=False),
     Column("attempt", SmallInteger, nullable=False, server_default=text("0")),
     Column("max_attempts", SmallInteger, nullable=False),
@@ -87,6 +89,9 @@ jobs = Table(
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False),
     Column("errors", JSONB),
+    Column("unique_key", TEXT),
+    Column("unique_hash", BYTEA),
+    Column("contested", JSONB),
 )
 Index(
     "jobs_claim",
@@ -101,6 +106,14 @@ Index(
     jobs.c.run_at,
     postgresql_where=jobs.c.state == text("'scheduled'"),
 )
+
+Index(
+    "jobs_unique",
+    jobs.c.unique_hash,
+    unique=True,
+    postgresql_where=jobs.c.unique_hash.is_not(None),
+)
+Index("jobs_contested", jobs.c.id, postgresql_where=jobs.c.contested.is_not(None))
 
 job_history = Table(
     "job_history",
@@ -163,3 +176,51 @@ all_jobs = Table(
     Column("worker_id", BigInteger),
     info={"is_view": True},
 )
+
+dead_jobs = Table(
+    "dead_jobs",
+    metadata,
+    Column("id", UUID),
+    Column("task", TEXT),
+    Column("queue", TEXT),
+    Column("state", TEXT),
+    Column("priority", SmallInteger),
+    Column("args", JSONB),
+    Column("attempt", SmallInteger),
+    Column("max_attempts", SmallInteger),
+    Column("errors", JSONB),
+    Column("enqueued_at", MOMENT),
+    Column("run_at", MOMENT),
+    Column("started_at", MOMENT),
+    Column("finished_at", MOMENT),
+    Column("run_ms", REAL),
+    Column("worker_id", BigInteger),
+    info={"is_view": True},
+)
+
+processed_ids = Table(
+    "processed_ids",
+    metadata,
+    Column("job_id", UUID, primary_key=True),
+    Column("processed_at", MOMENT, nullable=False, server_default=text("now()")),
+)
+Index("processed_ids_processed_at", processed_ids.c.processed_at)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("hash", BYTEA, primary_key=True),
+    Column("task", TEXT, nullable=False),
+    Column("key", TEXT, nullable=False),
+    Column("job_id", UUID, nullable=False),
+    Column("expires_at", MOMENT, nullable=False),
+)
+Index("idempotency_keys_expires_at", idempotency_keys.c.expires_at)
+
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("hash", BYTEA, primary_key=True),
+    Column("opens_at", MOMENT, nullable=False),
+)
+Index("throttles_opens_at", throttles.c.opens_at)

@@ -13,7 +13,7 @@ DEADLINE_SECONDS = 20.0
 
 
 def until(condition: Callable[[], T], *, what: str, seconds: float = DEADLINE_SECONDS) -> T:
-    """Call `condition` until it gives something true, and give that; fail, saying `what`, if late."""
+    """Call `condition` until it gives something true, and give that; fail with `what` if late."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -16,7 +17,7 @@ from jobqueue.cli.jobs import show
 from jobqueue.cli.options import AsJson, DatabaseUrl, JobId, JobIds, parse_arguments, parse_moment
 from jobqueue.cli.output import console, errors, print_jobs, print_json
 from jobqueue.cli.session import session
-from jobqueue.store import dead_letters
+from jobqueue.store import dead_letters, stats
 from jobqueue.store.dead_letters import Filter
 from jobqueue.store.statement import Statement, run
 
@@ -153,6 +154,10 @@ def _repeat(
     batch = BATCH if rate is None else max(1, min(BATCH, int(rate)))
     left = list(which) if not isinstance(which, Filter) else None
     with session(url) as execute, _progress(done) as progress:
+        if isinstance(which, Filter):
+            # Those that die again meanwhile are not taken up a second time.
+            [now] = run(execute, stats.now())
+            which = replace(which, died_before=min(which.died_before or now, now))
         bar = progress.add_task(done, total=None if left is None else len(left))
         while True:
             began = time.monotonic()

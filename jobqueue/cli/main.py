@@ -70,43 +70,42 @@ def main(
     """Hold the options that stand before a command."""
 
 
-def exit_code(error: Exception) -> Exit:
-    """Say which exit code tells a program about `error`."""
-    match error:
-        case SchemaError():
-            return Exit.SCHEMA
-        case DatabaseUnavailable() | psycopg.OperationalError() | DBAPIError():
-            return Exit.DATABASE
-        case JobQueueError():
-            return Exit.USAGE
-        case _:
-            return Exit.FAILED
-
-
 def run() -> None:
     """Run the command; errors we know of are one line on stderr, all others a traceback."""
-    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         app()
-    except JobQueueError as error:
-        errors.print(f"[bold red]error:[/] {_plain(error)}")
-        sys.exit(exit_code(error))
-    except (psycopg.OperationalError, DBAPIError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        errors.print(
-            f"[bold red]error:[/] database: {_plain(cause)}; "
-            "check that the server runs and the URL names it"
+    except (JobQueueError, psycopg.Error, DBAPIError) as error:
+        told = _tell(error.orig if isinstance(error, DBAPIError) else error)
+        if told is None:
+            raise
+        message, code = told
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"[bold red]error:[/] {message}"
         )
-        sys.exit(Exit.DATABASE)
-    except psycopg.errors.InsufficientPrivilege as error:
-        errors.print(f"[bold red]error:[/] database: {_plain(error)}; ask for the right to do this")
-        sys.exit(Exit.FAILED)
-    except psycopg.errors.UndefinedTable:
-        errors.print(
-            "[bold red]error:[/] schema 'jobqueue': not in this database, or behind; "
-            "run `jobqueue migrate` first"
-        )
-        sys.exit(Exit.SCHEMA)
+        sys.exit(code)
+
+
+def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
+    """Give what to say of `error` and the exit code that tells programs; None: not one we know."""
+    match error:
+        case SchemaError():
+            return _plain(error), Exit.SCHEMA
+        case DatabaseUnavailable():
+            return _plain(error), Exit.DATABASE
+        case JobQueueError():
+            return _plain(error), Exit.USAGE
+        case psycopg.errors.UndefinedTable():
+            return (
+                "schema 'jobqueue': not in this database, or behind; run `jobqueue migrate` first",
+                Exit.SCHEMA,
+            )
+        case psycopg.errors.InsufficientPrivilege():
+            return f"database: {_plain(error)}; ask its owner for the right to do this", Exit.FAILED
+        case psycopg.OperationalError():
+            remedy = "check that the server runs and the URL names it"
+            return f"database: {_plain(error)}; {remedy}", Exit.DATABASE
+        case _:
+            return None
 
 
 def _plain(error: object) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from jobqueue.cli.options import DatabaseUrl
 from jobqueue.cli.output import console, errors
+from jobqueue.core.errors import ConfigurationError
 
 
 def migrate(
@@ -33,6 +34,8 @@ def migrate(
     Any number of processes may run this at once: one migrates, the others wait and find it done.
     """
     # Alembic and SQLAlchemy take a moment to import; no other command needs them.
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
     from jobqueue.store import migrations  # noqa: PLC0415
 
     if sql:
@@ -54,7 +57,12 @@ def migrate(
                 f"Going back to {downgrade_to} may drop tables and the jobs in them. Go on?",
                 abort=True,
             )
-        migrations.downgrade(database_url, downgrade_to)
+        try:
+            migrations.downgrade(database_url, downgrade_to)
+        except CommandError as error:
+            raise ConfigurationError(
+                f"revision {downgrade_to!r}: {error}; use `base` or one of the migrations' own"
+            ) from error
         console.print(f"schema: now at {migrations.position(database_url).current or 'nothing'}")
     elif not position.behind:
         console.print(f"schema: up to date, at {position.current}")

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 import typer
 
+from jobqueue.core.arguments import holds_nul
 from jobqueue.store.database import URL_VARIABLE
 
 DatabaseUrl = Annotated[
@@ -62,6 +63,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
         values: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"not JSON ({error}); write '{{\"name\": value}}'") from None
+    if holds_nul(orjson.dumps(values)):
+        raise typer.BadParameter("holds the character NUL, which PostgreSQL cannot keep; remove it")
     if not isinstance(values, dict):
         raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")
     return cast("dict[str, Any]", values)

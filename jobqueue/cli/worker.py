@@ -128,9 +128,13 @@ def worker(
             "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
         )
     code = INTERRUPTED if farewell.interrupted else 0
-    if farewell.threads_left:
-        # Python waits for its threads at exit, and these never ask whether they should go on.
-        log.warning("left behind, still running: %d threads", farewell.threads_left)
+    if farewell.anything_left:
+        # Python would wait for them at exit, and these never ask whether they should go on.
+        log.warning(
+            "left behind, still running: %d threads, %d coroutines",
+            farewell.threads_left,
+            farewell.coroutines_left,
+        )
         logging.shutdown()
         sys.stdout.flush()
         os._exit(code)
@@ -159,8 +163,11 @@ def _run(worker: Worker) -> Farewell:
         factory = None
     else:
         factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main())
+    runner = asyncio.Runner(loop_factory=factory)
+    farewell = runner.run(main())
+    if not farewell.anything_left:
+        runner.close()
+    return farewell
 
 
 def _log_to_stderr(level: str) -> None:

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import cached_property
-from typing import Annotated, Any, NotRequired, get_args, get_type_hints
+from typing import Any, NotRequired, get_type_hints
+from uuid import UUID
 
-from pydantic import (
-    ConfigDict,
-    SecretBytes,
-    SecretStr,
-    TypeAdapter,
-    ValidationError,
-    WrapSerializer,
-)
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, SchemaSerializer
 from pydantic_core.core_schema import CoreConfig, any_schema
 from typing_extensions import TypedDict
 
 from jobqueue.core.errors import ArgumentError, TaskError
 from jobqueue.core.outcome import InvalidArguments
+from jobqueue.core.secrets import HIDDEN, is_secret, storable_hint
 
 ARGUMENTS_LIMIT_BYTES = 1_048_576
 """How large one job's arguments may be as JSON: 1 MiB."""
@@ -33,18 +30,8 @@ ARGUMENTS_LIMIT_BYTES = 1_048_576
 _WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 _ANYTHING = SchemaSerializer(any_schema(), _WRITING)
 
-
-class Secret:
-    """Marks an argument that is not to be shown: `token: Annotated[str, Secret]`.
-
-    It is kept as it is, for the task needs it, and shown as `[redacted]` wherever jobs are shown.
-    pydantic's SecretStr and SecretBytes are secret by themselves.
-    """
-
-
-HIDDEN = "[redacted]"
-
-_PYDANTIC_SECRETS = (SecretStr, SecretBytes)
+PLAIN = frozenset({str, int, bool, bytes, datetime, date, time, timedelta, UUID, Decimal})
+"""Types of which every value that can be written can be read back."""
 
 
 class Signature:
@@ -99,7 +86,7 @@ class Signature:
         """
         try:
             checked = self._reader.validate_python(values)
-            encoded = self._writer.to_json(checked, warnings="error")
+            encoded: bytes = self._writer.to_json(checked, warnings="error", by_alias=True)
         except ValidationError as error:
             parameter, rule = self._first_problem(error)
             raise ArgumentError(
@@ -107,11 +94,10 @@ class Signature:
             ) from error
         except (PydanticSerializationError, UnicodeError, ValueError) as error:
             raise self._unserialisable(values, error) from error
-        # \u0000 is six characters in JSON; a backslash before it would make it plain text.
-        if b"\\u0000" in encoded.replace(b"\\\\", b""):
+        if holds_nul(encoded):
             raise ArgumentError(
                 self.task,
-                _holder_of_nul(values),
+                next((name for name, value in values.items() if holds_nul(_json(value))), None),
                 "holds the character NUL, which PostgreSQL cannot keep; remove it or pass bytes",
             )
         if len(encoded) > ARGUMENTS_LIMIT_BYTES:
@@ -121,6 +107,8 @@ class Signature:
                 f"{len(encoded):,} bytes as JSON, more than {ARGUMENTS_LIMIT_BYTES:,}; "
                 "store the data in a table and enqueue its key",
             )
+        if not self._plain:
+            self._check_readable(encoded)
         return encoded.decode()
 
     def decode(self, stored: str) -> tuple[list[Any], dict[str, Any]]:
@@ -138,13 +126,21 @@ class Signature:
                 f"argument {parameter!r}: {rule}; the job was enqueued for another signature of "
                 f"task {self.task!r}, which is now {self.shape}"
             ) from error
-        positional = [values.pop(name) for name in self._positional_only if name in values]
+        given = [name for name in self._positional_only if name in values]
+        # Those before the last one given stand by their defaults: a place cannot be left empty.
+        leading = self._positional_only[
+            : self._positional_only.index(given[-1]) + 1 if given else 0
+        ]
+        parameters = self.shape.parameters
+        positional = [
+            values.pop(name) if name in values else parameters[name].default for name in leading
+        ]
         return positional, values
 
     @cached_property
     def secrets(self) -> list[str]:
         """Names of the parameters that are not to be shown, sorted."""
-        return sorted(name for name, hint in self._hints.items() if _is_secret(hint))
+        return sorted(name for name, hint in self._hints.items() if is_secret(hint))
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
@@ -168,7 +164,7 @@ class Signature:
         fields: dict[str, Any] = {}
         more: dict[str, Any] = {}
         for name, parameter in self.shape.parameters.items():
-            kind = _storable(self._hints.get(name, Any))
+            kind = storable_hint(self._hints.get(name, Any))
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 more = {"extra_items": kind}
             elif parameter.default is inspect.Parameter.empty:
@@ -178,9 +174,39 @@ class Signature:
         shape = TypedDict("Arguments", fields, **more)  # pyright: ignore[reportArgumentType, reportGeneralTypeIssues, reportCallIssue] - made at run time by intent
         # pydantic's way to configure a TypedDict.
         shape.__pydantic_config__ = ConfigDict(  # pyright: ignore[reportAttributeAccessIssue]
-            val_json_bytes="base64", extra="allow" if more else "forbid"
+            # Dataclasses inside take this over for reading and for writing.
+            val_json_bytes="base64",
+            ser_json_bytes="base64",
+            ser_json_inf_nan="strings",
+            extra="allow" if more else "forbid",
         )
-        return TypeAdapter(shape)
+        try:
+            return TypeAdapter(shape)
+        except PydanticSchemaGenerationError as error:
+            reason = str(error).partition(". Set ")[0]
+            raise TaskError(
+                f"task {self.task!r}: an annotation cannot be carried as JSON "
+                f"({reason}); annotate with plain types, dataclasses or pydantic models"
+            ) from error
+
+    @cached_property
+    def _plain(self) -> bool:
+        """Whether all types are such that what is written can be read back, whatever the value."""
+        return all(self._hints.get(name) in PLAIN for name in self.shape.parameters)
+
+    def _check_readable(self, encoded: bytes) -> None:
+        """Raise ArgumentError if a worker could not read what was written.
+
+        A model's own settings may write what its own rules refuse: infinity as null, a field under
+        a name it does not take.
+        """
+        try:
+            self._reader.validate_json(encoded)
+        except ValidationError as error:
+            parameter, rule = self._first_problem(error)
+            raise ArgumentError(
+                self.task, parameter, f"could not be read back from JSON ({rule}); change its type"
+            ) from error
 
     def _first_problem(self, error: ValidationError) -> tuple[str | None, str]:
         """Give the parameter and the rule of the first problem pydantic found."""
@@ -188,7 +214,7 @@ class Signature:
         parameter, *inside = problem["loc"] or (None,)
         name = None if parameter is None else str(parameter)
         where = f" (at {'.'.join(str(step) for step in inside)})" if inside else ""
-        got = HIDDEN if name in self.secrets else f"{problem['input']!r:.200}"
+        got = HIDDEN if name in self.secrets else _shown(problem["input"])
         match problem["type"], inside:
             case "missing", []:
                 return name, "missing"
@@ -208,26 +234,12 @@ class Signature:
         return ArgumentError(self.task, None, _why_unserialisable(cause))
 
 
-def _is_secret(hint: Any) -> bool:  # noqa: ANN401 - any annotation
-    """Whether a parameter annotated so is not to be shown."""
-    if hint in _PYDANTIC_SECRETS or any(
-        mark is Secret or isinstance(mark, Secret) for mark in getattr(hint, "__metadata__", ())
-    ):
-        return True
-    inner = [hint.__origin__] if hasattr(hint, "__metadata__") else get_args(hint)
-    return any(_is_secret(one) for one in inner)
-
-
-def _storable(hint: Any) -> Any:  # noqa: ANN401 - any annotation
-    """Give the annotation under which a value is written as it is, not as asterisks."""
-    if not _is_secret(hint):
-        return hint
-    return Annotated[hint, WrapSerializer(_reveal, when_used="json")]
-
-
-def _reveal(value: Any, write: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value
-    """Write a secret's own value."""
-    return value.get_secret_value() if isinstance(value, _PYDANTIC_SECRETS) else write(value)
+def _shown(value: object) -> str:
+    """Show a value in an error."""
+    try:
+        return f"{value!r:.200}"
+    except Exception as error:  # noqa: BLE001 - a value's own __repr__ may raise
+        return f"<a {type(value).__name__} whose repr raises {type(error).__name__}>"
 
 
 def _why_unserialisable(error: Exception) -> str:
@@ -236,6 +248,13 @@ def _why_unserialisable(error: Exception) -> str:
     return f"cannot be written as JSON ({error}); pass plain data or annotate its type"
 
 
-def _holder_of_nul(values: Mapping[str, object]) -> str | None:
-    """Name the argument that holds a NUL."""
-    return next((name for name, value in values.items() if "\\x00" in repr(value)), None)
+def holds_nul(encoded: bytes) -> bool:
+    """Whether JSON text holds the character NUL: escaped, by a backslash that is none itself."""
+    return b"\\u0000" in encoded.replace(b"\\\\", b"")
+
+
+def _json(value: object) -> bytes:
+    try:
+        return _ANYTHING.to_json(value)
+    except (PydanticSerializationError, UnicodeError, ValueError):
+        return b""

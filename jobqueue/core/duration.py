@@ -9,8 +9,8 @@ from jobqueue.core.errors import ConfigurationError
 
 Duration = timedelta | float | int
 
-# Ten thousand years: beyond what a timestamp holds, far within what an interval does.
-LONGEST_SECONDS = 315_576_000_000.0
+# A thousand years. Python's datetime, in which people read the tables, ends with the year 9999.
+LONGEST_SECONDS = 31_557_600_000.0
 
 
 def to_seconds(duration: Duration, *, subject: str) -> float:
@@ -26,9 +26,12 @@ def to_seconds(duration: Duration, *, subject: str) -> float:
             f"{subject} {duration!r}: not a duration; give a timedelta or a number of seconds"
         )
     else:
-        seconds = float(duration)
+        try:
+            seconds = float(duration)
+        except OverflowError:
+            seconds = math.inf
     if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_SECONDS:
         raise ConfigurationError(
-            f"{subject} {duration!r}: out of range; give zero or more seconds, up to 10,000 years"
+            f"{subject} {duration!r}: out of range; give zero or more seconds, up to 1,000 years"
         )
     return seconds

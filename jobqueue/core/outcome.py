@@ -61,6 +61,12 @@ class Verdict:
     refund: bool = False
     error: BaseException | None = None
 
+    @property
+    def runs_at_once(self) -> bool:
+        """Whether the job is available again as soon as this is recorded."""
+        again = self.kind in {Kind.RETRIED, Kind.SNOOZED, Kind.HANDED_BACK}
+        return again and self.delay_seconds <= 0
+
 
 def judge(
     error: BaseException, *, attempt: int, max_attempts: int, retry: Retry, chance: float
@@ -96,12 +102,12 @@ def describe(error: BaseException) -> dict[str, str]:
         name = f"{kind.__module__}.{name}"
     try:
         message = str(error)
-    except Exception as broken:  # noqa: BLE001 - an exception's own __str__ may raise
+    except BaseException as broken:  # noqa: BLE001 - an exception's own __str__ may raise anything
         message = f"<its message could not be read: {type(broken).__name__}>"
     try:
         # One that was never raised has no trace to show.
         trace = "".join(traceback.format_exception(error)) if error.__traceback__ else ""
-    except Exception as broken:  # noqa: BLE001 - formatting calls the same user code
+    except BaseException as broken:  # noqa: BLE001 - formatting calls the same user code
         trace = f"<its traceback could not be read: {type(broken).__name__}>"
     return {
         "error": storable(name),

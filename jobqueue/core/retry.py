@@ -27,8 +27,11 @@ class Exponential:
     def __call__(self, attempt: int) -> float:
         """Give the delay after `attempt`, in seconds."""
         longest = to_seconds(self.longest, subject="longest delay")
+        first = to_seconds(self.first, subject="first delay")
+        if first == 0:
+            return 0.0
         try:
-            grown = to_seconds(self.first, subject="first delay") * self.factor ** (attempt - 1)
+            grown = first * self.factor ** (attempt - 1)
         except OverflowError:
             return longest
         return min(grown, longest)
@@ -86,7 +89,7 @@ class Retry(Exception):
     ) -> None:
         super().__init__(message or "the job asked to be retried")
         self.attempts = check_attempts(attempts)
-        if not 0 <= jitter <= 1:
+        if not isinstance(jitter, int | float) or not 0 <= jitter <= 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise ConfigurationError(f"jitter {jitter!r}: not a share; give a number from 0 to 1")
         if not callable(backoff):
             raise ConfigurationError(

@@ -23,7 +23,7 @@ from jobqueue.store import migrations
 
 
 def include_name(name: str | None, type_: str, parent_names: Mapping[str, str | None]) -> bool:
-    """Leave the schema `jobqueue` out of autogenerate; combine it with a rule of your own by `and`."""
+    """Leave the schema `jobqueue` out of autogenerate; join it to a rule of your own by `and`."""
     if type_ == "schema":
         return name != "jobqueue"
     return parent_names.get("schema_name") != "jobqueue"

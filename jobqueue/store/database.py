@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import tuple_row
 
 from jobqueue.core.errors import (
     DatabaseUrlError,
@@ -55,11 +57,12 @@ def to_conninfo(url: str | None, *, application_name: str = "jobqueue") -> str:
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise DatabaseUrlError(
-            f"database URL: malformed ({_without_secrets(reason, rest or url)}); "
-            f"{HOW_TO_GET_A_DATABASE}"
-        ) from None
+        raise _malformed(_without_secrets(str(error).strip().partition("\n")[0])) from None
+    if "@" in str(given.get("host", "")):
+        raise _malformed("the host holds '@'; write an '@' in the password as %40")
+    for name in NUMBERS & given.keys():
+        if not all(one.strip().isdigit() for one in str(given[name]).split(",") if one):
+            raise _malformed(f"{name} is not a number")
     given.setdefault("application_name", application_name)
     # TCP alone takes minutes to notice a peer that is gone.
     given.setdefault("connect_timeout", 10)
@@ -79,17 +82,23 @@ def worker_conninfo(conninfo: str) -> str:
     return make_conninfo("", **{name: value for name, value in given.items() if value is not None})
 
 
-def session_settings(lock_timeout: str) -> Statement[Any]:
-    """Set up a worker's session. lock_timeout: as PostgreSQL reads it, `5s`."""
-    return Statement(sql("schema/session"), {"lock_timeout": lock_timeout}, first)
+def session_settings(lock_timeout: str, idle_timeout: str = "0") -> Statement[Any]:
+    """Set up a worker's session. Times are as PostgreSQL reads them, `5s`; `0` for no limit."""
+    params = {"lock_timeout": lock_timeout, "idle_timeout": idle_timeout}
+    return Statement(sql("schema/session"), params, first)
 
 
-def _without_secrets(reason: str, url: str) -> str:
-    """Take any part of the URL out of libpq's message, which likes to quote it."""
-    for piece in (url, url.partition("@")[0]):
-        if piece:
-            reason = reason.replace(piece, "…")
-    return reason
+NUMBERS = frozenset({"port", "connect_timeout"})
+"""Parts of a URL that libpq takes as they are and fails on later."""
+
+
+def _malformed(reason: str) -> DatabaseUrlError:
+    return DatabaseUrlError(f"database URL: malformed ({reason}); {HOW_TO_GET_A_DATABASE}")
+
+
+def _without_secrets(reason: str) -> str:
+    """Take what libpq quotes out of its message: it may be any part of the URL."""
+    return re.sub(r'"[^"]*"', '"…"', reason)
 
 
 def executor(connection: psycopg.Connection[Any]) -> Execute:
@@ -97,7 +106,7 @@ def executor(connection: psycopg.Connection[Any]) -> Execute:
 
     def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
         # A cursor of our own kind: the connection's row and cursor factories are its owner's.
-        with psycopg.Cursor(connection) as cursor:
+        with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
             cursor.execute(text.encode(), params)
             return cursor.fetchall() if cursor.description else ()
 
@@ -108,7 +117,7 @@ def executor_async(connection: psycopg.AsyncConnection[Any]) -> ExecuteAsync:
     """Give the function that executes text on a psycopg async connection."""
 
     async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        async with psycopg.AsyncCursor(connection) as cursor:
+        async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
             await cursor.execute(text.encode(), params)
             return await cursor.fetchall() if cursor.description else ()
 

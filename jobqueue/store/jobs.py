@@ -35,7 +35,7 @@ class Claimed(NamedTuple):
     attempt: int
     max_attempts: int
     queue: str
-    worker_id: int
+    lease: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,29 +166,25 @@ def claim(worker_id: int, limits: dict[str, int], tasks: Sequence[str]) -> State
     return Statement(sql("jobs/claim"), params, Claimed._make)
 
 
-def ack_completed(worker_id: int, ids: str, attempts: str, run_ms: str) -> Statement[str]:
+def ack_completed(ids: str, leases: str, run_ms: str) -> Statement[str]:
     """Record completed attempts, given as array literals. Rows are the stale ids."""
-    params = {"worker_id": worker_id, "ids": ids, "attempts": attempts, "run_ms": run_ms}
+    params = {"ids": ids, "leases": leases, "run_ms": run_ms}
     return Statement(sql("jobs/ack_completed"), params, first)
 
 
-def ack_rescheduled(worker_id: int, outcomes: str) -> Statement[str]:
+def ack_rescheduled(outcomes: str) -> Statement[str]:
     """Record attempts that run again, given as JSON. Rows are the stale ids."""
-    return _ack("jobs/ack_rescheduled", worker_id, outcomes)
+    return Statement(sql("jobs/ack_rescheduled"), {"outcomes": outcomes}, first)
 
 
-def ack_dead(worker_id: int, outcomes: str) -> Statement[str]:
+def ack_dead(outcomes: str) -> Statement[str]:
     """Record last attempts that failed, given as JSON. Rows are the stale ids."""
-    return _ack("jobs/ack_dead", worker_id, outcomes)
+    return Statement(sql("jobs/ack_dead"), {"outcomes": outcomes}, first)
 
 
-def ack_cancelled(worker_id: int, outcomes: str) -> Statement[str]:
+def ack_cancelled(outcomes: str) -> Statement[str]:
     """Record attempts that cancelled their job, given as JSON. Rows are the stale ids."""
-    return _ack("jobs/ack_cancelled", worker_id, outcomes)
-
-
-def _ack(name: str, worker_id: int, outcomes: str) -> Statement[str]:
-    return Statement(sql(name), {"worker_id": worker_id, "outcomes": outcomes}, first)
+    return Statement(sql("jobs/ack_cancelled"), {"outcomes": outcomes}, first)
 
 
 def hand_back(worker_id: int, known: Sequence[str]) -> Statement[str]:

@@ -15,8 +15,7 @@ def complete(job: Claimed, run_seconds: float) -> Statement[str]:
     """Complete the job under its lease. No row: the lease was lost."""
     params = {
         "job_id": job.id,
-        "attempt": job.attempt,
-        "worker_id": job.worker_id,
+        "lease": job.lease,
         "run_ms": run_seconds * 1000,
     }
     return Statement(sql("processed/complete"), params, first)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from jobqueue.store.statement import Statement, sql
+from jobqueue.store.statement import Statement, first, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,11 @@ class QueueStats:
     dead: int
     oldest_seconds: float | None
     workers: int
+
+
+def now() -> Statement[datetime]:
+    """Ask the database's clock."""
+    return Statement(sql("stats/now"), {}, first)
 
 
 def queues() -> Statement[QueueStats]:

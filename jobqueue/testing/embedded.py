@@ -6,6 +6,7 @@ started it ends. It listens on a Unix socket only, with no password: never a pro
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import warnings
@@ -37,7 +38,12 @@ def stop(folder: Path) -> bool:
     """Stop the server of `folder`; its data stays. False if none was running."""
     if not running(folder):
         return False
-    _server(folder, None).stop()
+    server = _server(folder, None)
+    server.stop()
+    # The package would give the stopped server out again as if it ran; it has no public way to be
+    # told otherwise.
+    atexit.unregister(server._cleanup)  # noqa: SLF001
+    server._instances.pop(server.pgdata, None)  # noqa: SLF001
     return True
 
 

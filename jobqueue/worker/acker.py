@@ -27,11 +27,10 @@ MOST_UNRECORDED = 10_000
 
 @dataclass(slots=True)
 class Batch:
-    """Outcomes of attempts held under one lease. The three lists of completions are parallel."""
+    """Outcomes to be recorded together. The three lists of completions are parallel."""
 
-    worker_id: int
     ids: list[str] = field(default_factory=list[str])
-    attempts: list[int] = field(default_factory=list[int])
+    leases: list[int] = field(default_factory=list[int])
     run_ms: list[float] = field(default_factory=list[float])
     verdicts: list[tuple[Claimed, Verdict]] = field(default_factory=list[tuple[Claimed, Verdict]])
 
@@ -47,9 +46,9 @@ class Acker:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._open: dict[int, Batch] = {}
+        self._open = Batch()
         self._any = asyncio.Event()
-        self._sending: Batch | None = None
+        self._sending = Batch()
         self._unrecorded = 0
         self._settled = asyncio.Condition()
 
@@ -60,36 +59,36 @@ class Acker:
 
     def unrecorded(self) -> list[str]:
         """Give the ids of jobs whose outcome is not known to be recorded."""
-        batches = [*self._open.values(), *([self._sending] if self._sending else [])]
         return [
             job_id
-            for batch in batches
+            for batch in (self._open, self._sending)
             for job_id in (*batch.ids, *(job.id for job, _ in batch.verdicts))
         ]
 
     def completed(self, job: Claimed, run_seconds: float) -> None:
         """Note that `job` is done."""
-        batch = self._batch(job.worker_id)
+        batch = self._open
         batch.ids.append(job.id)
-        batch.attempts.append(job.attempt)
+        batch.leases.append(job.lease)
         batch.run_ms.append(run_seconds * 1000)
+        self._noted()
 
     def ended(self, job: Claimed, verdict: Verdict) -> None:
         """Note what is to become of `job`, which did not complete."""
-        self._batch(job.worker_id).verdicts.append((job, verdict))
+        self._open.verdicts.append((job, verdict))
+        self._noted()
 
     async def run(self) -> None:
         """Record what gathers, for as long as the worker lives."""
         while True:
             await self._any.wait()
             self._any.clear()
-            while self._open:
-                batch = self._sending = self._open.pop(next(iter(self._open)))
-                await self._record(batch)
-                self._sending = None
-                async with self._settled:
-                    self._unrecorded -= len(batch)
-                    self._settled.notify_all()
+            batch, self._sending, self._open = self._open, self._open, Batch()
+            await self._record(batch)
+            self._sending = Batch()
+            async with self._settled:
+                self._unrecorded -= len(batch)
+                self._settled.notify_all()
 
     async def settle(self) -> None:
         """Wait until everything noted so far is recorded."""
@@ -101,13 +100,9 @@ class Acker:
         async with self._settled:
             await self._settled.wait_for(lambda: not self.behind)
 
-    def _batch(self, worker_id: int) -> Batch:
+    def _noted(self) -> None:
         self._unrecorded += 1
-        batch = self._open.get(worker_id)
-        if batch is None:
-            batch = self._open[worker_id] = Batch(worker_id)
-            self._any.set()
-        return batch
+        self._any.set()
 
     async def _record(self, batch: Batch) -> None:
         for statement in _statements(batch):
@@ -119,9 +114,7 @@ class Acker:
                     len(stale),
                     ", ".join(stale[:5]),
                 )
-        if woken := {
-            job.queue for job, verdict in batch.verdicts if verdict.kind is Kind.HANDED_BACK
-        }:
+        if woken := {job.queue for job, verdict in batch.verdicts if verdict.runs_at_once}:
             await self._until_answered(workers.wake(sorted(woken)))
 
     async def _until_answered(self, statement: Statement[Any]) -> list[Any]:
@@ -144,13 +137,13 @@ def _statements(batch: Batch) -> list[Statement[str]]:
         # Array literals made by hand: these values need no quoting, and an adapter that looks at
         # each one would cost more than the rest of the ack.
         ids = f"{{{','.join(batch.ids[start:end])}}}"
-        attempts = f"{{{','.join(map(str, batch.attempts[start:end]))}}}"
+        leases = f"{{{','.join(map(str, batch.leases[start:end]))}}}"
         run_ms = f"{{{','.join([f'{ms:.3f}' for ms in batch.run_ms[start:end]])}}}"
-        found.append(statements.ack_completed(batch.worker_id, ids, attempts, run_ms))
+        found.append(statements.ack_completed(ids, leases, run_ms))
     by_way: dict[Any, list[dict[str, object]]] = {}
     for job, verdict in batch.verdicts:
         by_way.setdefault(ACKS[verdict.kind], []).append(_outcome(job, verdict))
-    found += [ack(batch.worker_id, orjson.dumps(some).decode()) for ack, some in by_way.items()]
+    found += [ack(orjson.dumps(some).decode()) for ack, some in by_way.items()]
     return found
 
 
@@ -166,7 +159,7 @@ ACKS = {
 def _outcome(job: Claimed, verdict: Verdict) -> dict[str, object]:
     return {
         "id": job.id,
-        "attempt": job.attempt,
+        "lease": job.lease,
         "delay_seconds": verdict.delay_seconds,
         "refund": verdict.refund,
         "error": None if verdict.error is None else describe(verdict.error),

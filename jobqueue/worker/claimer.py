@@ -52,7 +52,7 @@ class Claimer:
         self._wake = wake
         self._round_trip_seconds = 0.001
         self._pause = FIRST_LOOK_SECONDS
-        self._asleep = False
+        self._asleep: frozenset[str] = frozenset()
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -62,7 +62,7 @@ class Claimer:
 
     def entered_anew(self) -> None:
         """Learn that the worker is in the books under a new id, where it does not sleep yet."""
-        self._asleep = False
+        self._asleep = frozenset()
         self._pause = FIRST_LOOK_SECONDS
         self._wake.set()
 
@@ -105,7 +105,7 @@ class Claimer:
             await self._stay_awake()
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):
-            await self._rest(sorted(wanted))
+            await self._rest(frozenset(wanted))
 
     async def _settle_claims(self) -> None:
         """Hand back what a claim that broke off may have taken without our hearing of it."""
@@ -118,13 +118,13 @@ class Claimer:
     async def _stay_awake(self) -> None:
         self._pause = FIRST_LOOK_SECONDS
         if self._asleep:
-            self._asleep = False
+            self._asleep = frozenset()
             await self._link.run(workers.sleep(self._lease.worker_id, []))
 
-    async def _rest(self, queues: list[str]) -> None:
-        if not self._asleep and self._pause > AWAKE_SECONDS:
-            self._asleep = True
-            await self._link.run(workers.sleep(self._lease.worker_id, queues))
+    async def _rest(self, queues: frozenset[str]) -> None:
+        if not queues <= self._asleep and self._pause > AWAKE_SECONDS:
+            self._asleep = queues
+            await self._link.run(workers.sleep(self._lease.worker_id, sorted(queues)))
             return  # to the last look
         await _wait(self._wake, self._pause)
         self._pause = min(self._pause * 2, self._poll_seconds)

@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import psycopg
 
@@ -15,6 +16,9 @@ from jobqueue.store import jobs, workers
 from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
+
+# The books are for others to read; a database that is gone does not hold up the drain.
+DRAIN_SECONDS = 2.0
 
 
 class Lease:
@@ -70,6 +74,12 @@ class Lease:
             )
             await self.enter()
             self._lost()
+
+    async def drain(self) -> None:
+        """Say in the books that the worker takes no more jobs."""
+        self.draining = True
+        with suppress(psycopg.Error, TimeoutError):
+            await asyncio.wait_for(self.beat(), DRAIN_SECONDS)
 
     async def leave(self) -> None:
         """Strike the worker off, and hand back whatever the books still say it runs."""

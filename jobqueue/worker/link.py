@@ -33,10 +33,14 @@ class Link:
     """A connection in autocommit mode that reconnects when next used after it broke.
 
     Statements run one at a time, in the order they were asked for.
+
+    idle_timeout: after which the server ends a session that asks for nothing, as PostgreSQL reads
+        it; `0` for never.
     """
 
-    def __init__(self, url: str | None, name: str) -> None:
+    def __init__(self, url: str | None, name: str, *, idle_timeout: str = "0") -> None:
         self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
+        self._idle_timeout = idle_timeout
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
@@ -84,7 +88,7 @@ class Link:
         connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
         execute = executor_async(connection)
         try:
-            await run_async(execute, session_settings(LOCK_TIMEOUT))
+            await run_async(execute, session_settings(LOCK_TIMEOUT, self._idle_timeout))
         except BaseException:
             await connection.close()
             raise

@@ -7,6 +7,7 @@ import logging
 import random
 import sys
 from collections.abc import Coroutine, Iterable, Mapping
+from contextvars import Context, copy_context
 from time import perf_counter
 from typing import Any
 
@@ -48,6 +49,9 @@ class Runner:
         self._wake = wake
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._interrupting = False
+        self._interrupted = 0
+        # Each job starts from the worker's context, whatever the one before it left in its own.
+        self._context = copy_context()
         self._idle = asyncio.Event()
         self._idle.set()
         self._check: asyncio.TimerHandle | None = None
@@ -86,7 +90,7 @@ class Runner:
         await self._idle.wait()
 
     async def interrupt(self) -> int:
-        """Stop what runs and hand it back at once. Gives how many jobs that were.
+        """Stop what runs and hand it back at once. Gives how many jobs were handed back.
 
         A thread cannot be stopped: its job is handed back, and the thread's own end is ignored.
         """
@@ -98,8 +102,8 @@ class Runner:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
             await asyncio.wait(stopped, timeout=1.0)
         for job in self._running.values():
-            self._acker.ended(job, self._interrupted())
-        return len(stopped)
+            self._acker.ended(job, self._interruption())
+        return self._interrupted
 
     def _hand_back(self, line: Line) -> None:
         while line.buffer:
@@ -107,7 +111,7 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         line.running += 1
-        task = _begin(self._attempt(line, job))
+        task = _begin(self._attempt(line, job), self._context.copy())
         if not task.done():
             self._running[task] = job
             self._idle.clear()
@@ -166,7 +170,7 @@ class Runner:
             log.warning("%s", error)
             return
         if self._interrupting and isinstance(error, asyncio.CancelledError):
-            verdict = self._interrupted()
+            verdict = self._interruption()
         else:
             verdict = judge(
                 error,
@@ -178,7 +182,8 @@ class Runner:
         self._acker.ended(job, verdict)
         _log_failure(job, verdict, error, seconds)
 
-    def _interrupted(self) -> Verdict:
+    def _interruption(self) -> Verdict:
+        self._interrupted += 1
         error = Interrupted("the worker stopped before the job was done")
         return Verdict(Kind.HANDED_BACK, refund=True, error=error)
 
@@ -198,12 +203,12 @@ class Runner:
             self._watch_buffers()
 
 
-def _begin(attempt: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """Start `attempt` as a task of its own context; it runs to its first wait at once if it can."""
+def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
+    """Start `attempt` as a task in `context`; it runs to its first wait at once if it can."""
     loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
-        return asyncio.Task(attempt, loop=loop, eager_start=True)
-    return loop.create_task(attempt)
+        return asyncio.Task(attempt, loop=loop, context=context, eager_start=True)
+    return loop.create_task(attempt, context=context)
 
 
 LEVELS = {Kind.DEAD: logging.ERROR, Kind.SNOOZED: logging.INFO, Kind.CANCELLED: logging.INFO}
@@ -223,6 +228,6 @@ def _log_failure(job: Claimed, verdict: Verdict, error: BaseException, seconds: 
 def _one_line(error: BaseException) -> str:
     try:
         text = " ".join(str(error).split())[:300]
-    except Exception:  # noqa: BLE001 - an exception's own __str__ may raise
+    except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
         text = "<unreadable>"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -32,15 +32,27 @@ log = logging.getLogger("jobqueue.worker")
 FAREWELL_SECONDS = 5.0
 
 
+# The leader's session is never idle for so long while the leader lives. One that is stopped in its
+# tracks loses the session, and with it the lock.
+LEADER_IDLE_TIMEOUT = "3s"
+
+
 @dataclass(frozen=True, slots=True)
 class Farewell:
     """How a worker ended.
 
-    interrupted: jobs it stopped and handed back. threads_left: those that run on regardless.
+    interrupted: jobs it stopped and handed back.
+    threads_left, coroutines_left: those that run on regardless.
     """
 
     interrupted: int
     threads_left: int
+    coroutines_left: int
+
+    @property
+    def anything_left(self) -> bool:
+        """Whether the process would wait for something at its end."""
+        return self.threads_left + self.coroutines_left > 0
 
 
 class Worker:
@@ -64,7 +76,7 @@ class Worker:
         self._claims = Link(url, "worker")
         self._acks = Link(url, "worker acks")
         self._listens = Link(url, "worker listens")
-        self._leads = Link(url, "leader")
+        self._leads = Link(url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
         self._pools = TransactionPools(url, settings.transaction_connections)
@@ -105,16 +117,27 @@ class Worker:
         SchemaError if the database's schema is not one this release works with.
         """
         if not await self._arrive_unless_stopped():
-            return Farewell(0, 0)
+            return Farewell(0, 0, 0)
         background = [self._acker.run(), self._lease.run(), self._listener.run(), self._warn()]
         if self._settings.maintenance:
             background.append(self._leader.run())
-        async with _Background(background):
-            claiming = asyncio.create_task(self._claimer.run())
+        try:
+            async with _Background(background):
+                return await self._work()
+        finally:
+            await self._depart()
+
+    async def _work(self) -> Farewell:
+        """Claim and run until told to stop, then drain."""
+        claiming = asyncio.create_task(self._claimer.run())
+        try:
             await self._stop.wait()
-            farewell = await self._drain(claiming)
-        await self._depart()
-        return farewell
+        except asyncio.CancelledError:
+            # Cancelled from outside: as if told twice to stop.
+            self._hurry.set()
+            await self._drain(claiming)
+            raise
+        return await self._drain(claiming)
 
     def _lost_lease(self) -> None:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
@@ -160,11 +183,11 @@ class Worker:
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
         self._claimer.stop()
-        self._lease.draining = True
         log.info(
             "worker %s: stopping; jobs running: %d, with %g s to finish (signal again to skip)",
             self._lease.name, self._runner.running, self._settings.grace_seconds,
         )  # fmt: skip
+        await self._lease.drain()
         # A claim under way is waited for: its jobs are ours, and are handed back just below.
         await asyncio.wait([claiming], timeout=FAREWELL_SECONDS)
         claiming.cancel()
@@ -175,7 +198,7 @@ class Worker:
         interrupted = await self._runner.interrupt()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._acker.settle(), FAREWELL_SECONDS)
-        return Farewell(interrupted, self._runner.threads.busy)
+        return Farewell(interrupted, self._runner.threads.busy, self._runner.running)
 
     async def _depart(self) -> None:
         """Leave the books and close the connections. A database that is gone is not waited for."""

@@ -6,3 +6,4 @@ DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.check_enqu
     jobqueue.wake, jobqueue.uuid_v7;
 DROP TABLE jobqueue.jobs, jobqueue.job_history, jobqueue.dead_letters, jobqueue.workers,
     jobqueue.tasks, jobqueue.queues, jobqueue.schema_version;
+DROP SEQUENCE jobqueue.leases;

@@ -57,12 +57,15 @@ COMMENT ON COLUMN jobqueue.workers.sleeping IS
 
 -- Jobs -----------------------------------------------------------------------------------------
 
+CREATE SEQUENCE jobqueue.leases AS bigint;
+
 CREATE TABLE jobqueue.jobs (
     id           uuid PRIMARY KEY,
     run_at       timestamptz NOT NULL,
     enqueued_at  timestamptz NOT NULL,
     started_at   timestamptz,
     worker_id    bigint,
+    lease        bigint,
     priority     smallint NOT NULL,
     attempt      smallint NOT NULL DEFAULT 0,
     max_attempts smallint NOT NULL,
@@ -83,6 +86,8 @@ WITH (
     autovacuum_analyze_threshold = 5000
 );
 COMMENT ON TABLE jobqueue.jobs IS 'jobs that have not ended; ended ones are in job_history and dead_letters';
+COMMENT ON COLUMN jobqueue.jobs.lease IS
+    'number of the claim it runs under, never used twice: what came of an older claim changes nothing';
 COMMENT ON COLUMN jobqueue.jobs.attempt IS 'attempts begun so far; counted when the job is claimed';
 COMMENT ON COLUMN jobqueue.jobs.errors IS 'one object per failed attempt, oldest first';
 
@@ -293,8 +298,7 @@ BEGIN
             SELECT wanted.id, due, moment, at_priority, attempts, first_state, to_queue,
                    enqueue_many_v1.task, wanted.args
             FROM wanted
-            WHERE NOT EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = wanted.id)
-              AND NOT EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = wanted.id)
+            WHERE NOT EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = wanted.id)
             ORDER BY wanted.position
             ON CONFLICT (id) DO NOTHING
             RETURNING job.id
@@ -318,8 +322,8 @@ CREATE FUNCTION jobqueue.check_enqueue(
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
 DECLARE
-    -- How many bytes one job's arguments may take, as PostgreSQL stores them.
-    args_limit CONSTANT integer := 1048576;
+    -- In bytes, as PostgreSQL stores them; 1 MiB of JSON takes 6 at the most.
+    args_limit CONSTANT integer := 8388608;
     problem text;
 BEGIN
     problem := CASE
@@ -450,8 +454,9 @@ $body$;
 
 -- Make the history partitions of today (UTC) and the `days` after it. Rows that had to go to the
 -- default partition meanwhile are moved to the day they belong to. Returns how many were made.
+-- Moments are written into statements here, so how they are written must not be the session's choice.
 CREATE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
 DECLARE
     made integer := 0;
     first_moment timestamptz;
@@ -483,7 +488,7 @@ $body$;
 
 -- Drop the history partitions of days that ended before `before`. Returns how many were dropped.
 CREATE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
 DECLARE
     dropped integer := 0;
     partition text;

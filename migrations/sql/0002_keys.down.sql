@@ -132,8 +132,7 @@ BEGIN
             SELECT wanted.id, due, moment, at_priority, attempts, first_state, to_queue,
                    enqueue_many_v1.task, wanted.args
             FROM wanted
-            WHERE NOT EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = wanted.id)
-              AND NOT EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = wanted.id)
+            WHERE NOT EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = wanted.id)
             ORDER BY wanted.position
             ON CONFLICT (id) DO NOTHING
             RETURNING job.id
@@ -157,8 +156,8 @@ CREATE FUNCTION jobqueue.check_enqueue(
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
 DECLARE
-    -- How many bytes one job's arguments may take, as PostgreSQL stores them.
-    args_limit CONSTANT integer := 1048576;
+    -- In bytes, as PostgreSQL stores them; 1 MiB of JSON takes 6 at the most.
+    args_limit CONSTANT integer := 8388608;
     problem text;
 BEGIN
     problem := CASE

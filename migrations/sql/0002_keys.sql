@@ -237,6 +237,13 @@ BEGIN
             enqueue_keyed.task, enqueue_keyed.args, enqueue_keyed.queue, enqueue_keyed.priority,
             enqueue_keyed.due, enqueue_keyed.max_attempts, enqueue_keyed.id, repeated,
             idempotency_key, idempotency_retention, unique_key, unique_mode, unique_window) AS again;
+    ELSIF repeated AND (
+        EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = enqueue_keyed.id)
+        OR EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = enqueue_keyed.id))
+    THEN
+        -- Enqueued and ended by others since we looked.
+        DELETE FROM jobqueue.jobs AS job WHERE job.id = enqueue_keyed.id;
+        outcome := 'met';
     ELSIF request IS NULL AND at_time <= moment THEN
         PERFORM jobqueue.wake(enqueue_keyed.queue);
     END IF;
@@ -374,7 +381,7 @@ BEGIN
             item, coalesce(pg_catalog.jsonb_typeof(args), 'NULL')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    RAISE EXCEPTION 'args of job %: % bytes, more than 1048576; store the data in a table and enqueue its key',
+    RAISE EXCEPTION 'args of job %: % bytes, more than 8388608; store the data in a table and enqueue its key',
         item, pg_catalog.pg_column_size(args)
         USING ERRCODE = 'invalid_parameter_value';
 END
@@ -439,7 +446,7 @@ BEGIN
        OR enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL
        OR unique_mode <> 'skip';
     IF enqueue_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_v1.args) <> 'object'
-       OR pg_catalog.pg_column_size(enqueue_v1.args) > 1048576
+       OR pg_catalog.pg_column_size(enqueue_v1.args) > 8388608
     THEN
         PERFORM jobqueue.refuse_args(enqueue_v1.args, 1);
     END IF;
@@ -519,7 +526,7 @@ BEGIN
     SELECT one.value, one.position INTO refused
     FROM pg_catalog.jsonb_array_elements(enqueue_many_v1.args) WITH ORDINALITY AS one (value, position)
     WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
-       OR pg_catalog.pg_column_size(one.value) > 1048576
+       OR pg_catalog.pg_column_size(one.value) > 8388608
     LIMIT 1;
     IF FOUND THEN
         PERFORM jobqueue.refuse_args(refused.value, refused.position);

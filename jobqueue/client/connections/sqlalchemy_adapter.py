@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from jobqueue.client.connections import asyncpg_adapter, psycopg_adapter
@@ -31,18 +31,21 @@ def adapt(connection: object) -> Adapted | None:
     from sqlalchemy.orm import Session, scoped_session  # noqa: PLC0415
 
     if isinstance(connection, Session | scoped_session):
-        connection = connection.connection()
-    return _on(connection) if isinstance(connection, Connection) else None
+        # A session takes a connection when it is first used, and no sooner.
+        return _on(connection.get_bind().dialect, connection.connection)
+    if isinstance(connection, Connection):
+        return _on(connection.dialect, lambda: connection)
+    return None
 
 
-def _on(connection: Connection) -> Adapted:
-    dialect = _known(connection.dialect)
+def _on(dialect: Dialect, connection: Callable[[], Connection]) -> Adapted:
+    _known(dialect)
 
     def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        return _rows(connection.exec_driver_sql(*_for_driver(dialect, text, params)))
+        return _rows(connection().exec_driver_sql(*_for_driver(dialect, text, params)))
 
     def copy(blocks: Iterable[bytes]) -> None:
-        driver = psycopg_adapter.adapt(connection.connection.driver_connection)
+        driver = psycopg_adapter.adapt(connection().connection.driver_connection)
         if driver is not None and driver.copy is not None:
             driver.copy(blocks)
 

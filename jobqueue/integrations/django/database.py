@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -14,7 +14,7 @@ def conninfo(alias: str = "default") -> str:
 
     Raises ImproperlyConfigured if it is not PostgreSQL.
     """
-    connection: Any = connections[alias]
+    connection = cast("Any", connections[alias])
     if connection.vendor != "postgresql":
         raise ImproperlyConfigured(
             f"database {alias!r}: is {connection.vendor}, not PostgreSQL; "

@@ -1,19 +1,18 @@
 -- Record completed attempts: the jobs move to history in the same statement.
--- Fenced by (id, attempt, worker): what the worker no longer holds is left alone, and its id given
--- back as stale. ids, attempts, run_ms: array literals of equal length.
--- index: jobs_pkey.
+-- Fenced by (id, lease): what is no longer held under the lease is left alone, and its id given back
+-- as stale. ids, leases, run_ms: array literals of equal length.
+-- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join.
 WITH ack AS (
     SELECT *
-    FROM unnest(%(ids)s::uuid[], %(attempts)s::smallint[], %(run_ms)s::real[])
-        AS one (id, attempt, run_ms)
+    FROM unnest(%(ids)s::uuid[], %(leases)s::bigint[], %(run_ms)s::real[])
+        AS one (id, lease, run_ms)
 ),
 done AS (
     DELETE FROM jobqueue.jobs AS job
     USING ack
-    WHERE job.id = ack.id
-      AND job.attempt = ack.attempt
-      AND job.worker_id = %(worker_id)s
-      AND job.state = 'running'
+    WHERE job.id = ANY (%(ids)s::uuid[])
+      AND job.id = ack.id
+      AND job.lease = ack.lease
     RETURNING job.*, ack.run_ms
 ),
 kept AS (

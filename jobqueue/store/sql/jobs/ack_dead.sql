@@ -1,17 +1,16 @@
 -- Record failed attempts that were the last: the jobs become dead letters in the same statement.
--- outcomes: JSON array of {id, attempt, error}. Fenced as ack_completed.
+-- outcomes: JSON array of {id, lease, error}. Fenced as ack_completed.
 -- index: jobs_pkey.
 WITH ack AS (
     SELECT *
-    FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (id uuid, attempt smallint, error jsonb)
+    FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (id uuid, lease bigint, error jsonb)
 ),
 gone AS (
     DELETE FROM jobqueue.jobs AS job
     USING ack
-    WHERE job.id = ack.id
-      AND job.attempt = ack.attempt
-      AND job.worker_id = %(worker_id)s
-      AND job.state = 'running'
+    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+      AND job.id = ack.id
+      AND job.lease = ack.lease
     RETURNING job.*, ack.error
 ),
 kept AS (

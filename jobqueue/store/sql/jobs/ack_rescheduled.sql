@@ -1,11 +1,11 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back.
--- outcomes: JSON array of {id, attempt, delay_seconds, refund, error}; a refunded attempt does not
+-- outcomes: JSON array of {id, lease, delay_seconds, refund, error}; a refunded attempt does not
 -- count, an error (or null) is kept. Fenced as ack_completed.
 -- index: jobs_pkey.
 WITH ack AS (
     SELECT *
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (
-        id uuid, attempt smallint, delay_seconds double precision, refund boolean, error jsonb)
+        id uuid, lease bigint, delay_seconds double precision, refund boolean, error jsonb)
 ),
 again AS (
     UPDATE jobqueue.jobs AS job
@@ -14,16 +14,16 @@ again AS (
                       THEN now() + make_interval(secs => ack.delay_seconds) ELSE job.run_at END,
         attempt = job.attempt - ack.refund::integer,
         worker_id = NULL,
+        lease = NULL,
         started_at = NULL,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,
                 'started_at', job.started_at, 'failed_at', now())) END
     FROM ack
-    WHERE job.id = ack.id
-      AND job.attempt = ack.attempt
-      AND job.worker_id = %(worker_id)s
-      AND job.state = 'running'
+    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+      AND job.id = ack.id
+      AND job.lease = ack.lease
     RETURNING job.id
 )
 SELECT ack.id::text FROM ack WHERE NOT EXISTS (SELECT FROM again WHERE again.id = ack.id)

@@ -1,4 +1,5 @@
 -- Claim the next jobs of several queues for a worker: queue names and limits in two arrays.
+-- All get one lease, a number never used twice: whatever is said of them later must name it.
 -- The attempt is counted here and committed before user code runs, so that a job which kills its
 -- worker cannot do so for ever. Tasks this worker does not know are left for workers that do.
 -- A claimed job gives up its unique key, so that a retry never meets it.
@@ -7,7 +8,7 @@
 WITH claimed AS (
     UPDATE jobqueue.jobs AS job
     SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now(),
-        unique_key = NULL, unique_hash = NULL
+        lease = (SELECT nextval('jobqueue.leases')), unique_key = NULL, unique_hash = NULL
     WHERE job.id = ANY (ARRAY(
         SELECT next.id
         FROM unnest(%(queues)s::text[], %(limits)s::integer[]) AS wanted (queue, jobs)
@@ -23,8 +24,8 @@ WITH claimed AS (
         ) AS next
     ))
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
-              job.worker_id, job.priority, job.run_at
+              job.lease, job.priority, job.run_at
 )
-SELECT id::text, task, args::text, attempt, max_attempts, queue, worker_id
+SELECT id::text, task, args::text, attempt, max_attempts, queue, lease
 FROM claimed
 ORDER BY priority, run_at, id

@@ -24,7 +24,7 @@ held AS (
 ),
 retried AS (
     UPDATE jobqueue.jobs AS job
-    SET state = 'available', worker_id = NULL, started_at = NULL,
+    SET state = 'available', worker_id = NULL, lease = NULL, started_at = NULL,
         errors = coalesce(job.errors, '[]') || held.error
     FROM held
     WHERE job.id = held.id AND NOT held.out_of_attempts

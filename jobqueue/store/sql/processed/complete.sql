@@ -4,9 +4,7 @@
 WITH done AS (
     DELETE FROM jobqueue.jobs AS job
     WHERE job.id = %(job_id)s::text::uuid
-      AND job.attempt = %(attempt)s::integer
-      AND job.worker_id = %(worker_id)s::bigint
-      AND job.state = 'running'
+      AND job.lease = %(lease)s::bigint
     RETURNING job.*
 )
 INSERT INTO jobqueue.job_history (

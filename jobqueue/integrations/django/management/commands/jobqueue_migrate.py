@@ -27,13 +27,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ANN401, ARG002 - Django's shape
         """Migrate, or say what is to be run."""
         url = conninfo(options["database"])
+        out: Any = self.stdout
+        errors: Any = self.stderr
         position = migrations.position(url)
         if not position.behind:
-            self.stdout.write(f"schema: up to date, at {position.current}")
+            out.write(f"schema: up to date, at {position.current}")
         elif options["check"]:
             pending = ", ".join(position.pending)
-            self.stderr.write(f"schema: {pending} to run; run `manage.py jobqueue_migrate`")
+            errors.write(f"schema: {pending} to run; run `manage.py jobqueue_migrate`")
             sys.exit(4)
         else:
             migrations.upgrade(url)
-            self.stdout.write(f"schema: ran {', '.join(position.pending)}")
+            out.write(f"schema: ran {', '.join(position.pending)}")
