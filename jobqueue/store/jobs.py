@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobqueue.core.keys import make_key
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.store.statement import Statement, first, sql
+
+NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,9 @@ def _enqueued(row: tuple[Any, ...]) -> Enqueued:
 
 
 def enqueue(
-    task: str, args: str, options: EnqueueOptions, values: Mapping[str, Any]
+    task: str, args: str, options: EnqueueOptions, values: Mapping[str, Any] = NO_VALUES
 ) -> Statement[Enqueued]:
-    """Enqueue one job. args: a JSON object as text, of `values`."""
+    """Enqueue one job. args: a JSON object as text, of `values`, which keys are made of."""
     idempotency_key, unique_key = _keys(options, values)
     params = _options(options) | {
         "task": task,
@@ -84,7 +87,7 @@ def enqueue(
 
 
 def enqueue_many(
-    task: str, args: str, options: EnqueueOptions, items: Sequence[Mapping[str, Any]]
+    task: str, args: str, options: EnqueueOptions, items: Sequence[Mapping[str, Any]] = ()
 ) -> Statement[Enqueued]:
     """Enqueue one job for each object of a JSON array. args: that array as text, of `items`."""
     keys = [_keys(options, values) for values in items] if options.keyed else []

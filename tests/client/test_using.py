@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy.pool import NullPool
 
 from jobqueue import ArgumentError, ConfigurationError, JobQueue, JobQueueError, Priority, Retry
-from jobqueue.client import task as task_module
+from jobqueue.client import bulk
 from jobqueue.store import jobs as statements
 from jobqueue.store import stats
 from jobqueue.store.database import executor
@@ -109,7 +109,7 @@ def test_a_parameter_may_be_called_what_the_client_calls_its_own(connection, dat
 
 
 def test_many_jobs_cross_chunks_in_order(connection, database_url, monkeypatch):
-    monkeypatch.setattr(task_module, "CHUNK_JOBS", 10)
+    monkeypatch.setattr(bulk, "CHUNK_JOBS", 10)
     enqueued = resize.enqueue_many(connection, ({"width": n} for n in range(35)))
     connection.commit()
     by_id = {job["id"]: job["args"]["width"] for job in jobs(database_url)}
@@ -118,7 +118,7 @@ def test_many_jobs_cross_chunks_in_order(connection, database_url, monkeypatch):
 
 
 def test_large_arguments_are_cut_into_chunks_too(connection, database_url, monkeypatch):
-    monkeypatch.setattr(task_module, "CHUNK_CHARACTERS", 100)
+    monkeypatch.setattr(bulk, "CHUNK_CHARACTERS", 100)
     assert len(resize.enqueue_many(connection, [{"width": n} for n in range(30)])) == 30
 
 
@@ -129,7 +129,7 @@ def test_large_arguments_are_cut_into_chunks_too(connection, database_url, monke
 def test_the_first_item_that_does_not_fit_is_named_by_its_row(
     connection, monkeypatch, row, item, parameter
 ):
-    monkeypatch.setattr(task_module, "CHUNK_JOBS", 10)
+    monkeypatch.setattr(bulk, "CHUNK_JOBS", 10)
     items = [{"width": 1}] * row + [item] + [{"width": "worse"}]
     with pytest.raises(ArgumentError) as refused:
         resize.enqueue_many(connection, items)

@@ -2,7 +2,8 @@
 -- tasks: JSON array of {name, queue, priority, max_attempts, secrets}. Sorted, so that two workers starting
 -- at once take the rows in the same order.
 INSERT INTO jobqueue.tasks AS known (name, queue, priority, max_attempts, secrets)
-SELECT one.name, one.queue, one.priority, one.max_attempts, one.secrets
+SELECT one.name, one.queue, one.priority, one.max_attempts,
+       coalesce(one.secrets, '{}')
 FROM jsonb_to_recordset(%(tasks)s::jsonb)
     AS one (name text, queue text, priority smallint, max_attempts smallint, secrets text[])
 ORDER BY one.name
