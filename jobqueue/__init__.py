@@ -40,7 +40,7 @@ from jobqueue.core.secrets import Secret
 from jobqueue.core.states import State
 from jobqueue.store.jobs import Enqueued
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "AlreadyProcessed",

@@ -11,7 +11,7 @@ import pytest
 
 from jobqueue import ArgumentError, JobQueue
 from tests.client.books import jobs, rows
-from tests.client.kinds import KINDS, Kind, settle
+from tests.client.kinds import KINDS, Kind
 
 queue = JobQueue()
 
@@ -50,7 +50,7 @@ def test_a_job_and_the_row_it_is_about_exist_together_once_committed(kind: Kind,
             await kind.execute(connection, "INSERT INTO users VALUES (42)")
             enqueued = await kind.enqueue(send_welcome, connection, user_id=42)
             assert jobs(users) == []
-            await settle(connection.commit())
+            await kind.commit(connection)
             return enqueued
 
     enqueued = asyncio.run(case())
@@ -70,7 +70,7 @@ def test_neither_exists_once_rolled_back(kind: Kind, users: str):
             await kind.execute(connection, "INSERT INTO users VALUES (42)")
             await kind.enqueue(send_welcome, connection, user_id=42)
             await kind.enqueue_many(send_welcome, connection, [{"user_id": 43}])
-            await settle(connection.rollback())
+            await kind.rollback(connection)
 
     asyncio.run(case())
     assert (user_ids(users), jobs(users)) == ([], [])
@@ -91,7 +91,7 @@ def test_a_savepoint_that_is_rolled_back_takes_its_job_away_and_no_other(kind: K
                 await enqueue_and_fail_within_a_savepoint(kind, connection, user_id=2)
             async with kind.savepoint(connection):
                 await kind.enqueue(send_welcome, connection, user_id=3)
-            await settle(connection.commit())
+            await kind.commit(connection)
 
     asyncio.run(case())
     assert [job["args"]["user_id"] for job in jobs(users)] == [1, 3]
@@ -103,7 +103,7 @@ def test_many_jobs_are_enqueued_in_order_with_their_ids(kind: Kind, database_url
         async with kind.open(database_url) as connection:
             items = ({"user_id": n} for n in range(50))
             enqueued = await kind.enqueue_many(send_welcome, connection, items)
-            await settle(connection.commit())
+            await kind.commit(connection)
             return enqueued
 
     enqueued = asyncio.run(case())
@@ -135,7 +135,7 @@ def test_rich_arguments_arrive_at_the_task_as_they_were_enqueued(kind: Kind, dat
         async with kind.open(database_url) as connection:
             await kind.enqueue(bill, connection, **given)
             await kind.enqueue_many(bill, connection, [given])
-            await settle(connection.commit())
+            await kind.commit(connection)
 
     asyncio.run(case())
     stored = rows(database_url, "SELECT args::text FROM jobqueue.jobs")
@@ -152,7 +152,7 @@ def test_repeating_an_id_meets_the_job_that_is_there(kind: Kind, database_url: s
             async with kind.open(database_url) as connection:
                 task = send_welcome.using(job_id=job_id)
                 outcomes.append(await kind.enqueue(task, connection, user_id=user_id))
-                await settle(connection.commit())
+                await kind.commit(connection)
         return outcomes
 
     first, second = asyncio.run(case())
@@ -171,7 +171,7 @@ def test_a_refused_argument_leaves_the_transaction_usable(kind: Kind, users: str
             with pytest.raises(ArgumentError):
                 await kind.enqueue_many(send_welcome, connection, [{"user_id": "seven"}])
             await kind.enqueue(send_welcome, connection, user_id=7)
-            await settle(connection.commit())
+            await kind.commit(connection)
 
     asyncio.run(case())
     assert user_ids(users) == [1]

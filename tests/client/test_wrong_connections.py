@@ -37,17 +37,22 @@ WRONG += [sessionmaker(ENGINE), sqlite3.Connection]
 
 
 def all_ways_through(connection: object):
-    """Call each of the four ways to enqueue through a connection."""
+    """Call each way to enqueue through a connection."""
     return [
         lambda: resize.enqueue(connection, 1),
         lambda: resize.enqueue_many(connection, [{"width": 1}]),
+        lambda: resize.enqueue_bulk(connection, [{"width": 1}]),
         lambda: asyncio.run(resize.aenqueue(connection, 1)),
         lambda: asyncio.run(resize.aenqueue_many(connection, [{"width": 1}])),
+        lambda: asyncio.run(resize.aenqueue_bulk(connection, [{"width": 1}])),
     ]
 
 
+WAYS = ["one", "many", "bulk", "async-one", "async-many", "async-bulk"]
+
+
 @pytest.mark.parametrize("connection", WRONG, ids=lambda value: repr(value)[:30])
-@pytest.mark.parametrize("way", range(4), ids=["one", "many", "async-one", "async-many"])
+@pytest.mark.parametrize("way", range(6), ids=WAYS)
 def test_an_object_of_no_known_kind_is_refused_with_the_kinds_there_are(connection, way):
     with pytest.raises(UnsupportedConnection) as refused:
         all_ways_through(connection)[way]()
@@ -61,7 +66,7 @@ def test_an_object_of_no_known_kind_is_refused_with_the_kinds_there_are(connecti
 def test_an_asynchronous_connection_is_told_to_use_aenqueue(kind: Kind, database_url):
     async def case():
         async with kind.open(database_url) as connection:
-            for way in all_ways_through(connection)[:2]:
+            for way in all_ways_through(connection)[:3]:
                 with pytest.raises(UnsupportedConnection, match=r"asynchronous; use await task\.a"):
                     way()
 
@@ -76,6 +81,8 @@ def test_a_synchronous_connection_is_told_to_use_enqueue(kind: Kind, database_ur
                 await resize.aenqueue(connection, 1)
             with pytest.raises(UnsupportedConnection, match=r"synchronous; use task\.enqueue"):
                 await resize.aenqueue_many(connection, [{"width": 1}])
+            with pytest.raises(UnsupportedConnection, match=r"synchronous; use task\.enqueue"):
+                await resize.aenqueue_bulk(connection, [{"width": 1}])
 
     asyncio.run(case())
 
@@ -114,6 +121,7 @@ def test_every_way_to_enqueue_has_its_twin():
     assert twins(Task) == [
         ("enqueue", "aenqueue"),
         ("enqueue_many", "aenqueue_many"),
+        ("enqueue_bulk", "aenqueue_bulk"),
         ("enqueue_now", "aenqueue_now"),
     ]
     assert twins(JobQueueClass) == [("connect", "aconnect")]
