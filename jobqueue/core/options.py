@@ -61,6 +61,17 @@ class EnqueueOptions:
     unique: Unique | None = None
 
     @property
+    def plain(self) -> bool:
+        """Whether the job has neither a time, nor an id, nor keys of the caller's own."""
+        return (
+            self.delay_seconds is None
+            and self.run_at is None
+            and self.job_id is None
+            and self.idempotency_key is None
+            and self.unique is None
+        )
+
+    @property
     def keyed(self) -> bool:
         """Whether jobs have keys of the caller's own."""
         return self.idempotency_key is not None or self.unique is not None

@@ -75,6 +75,18 @@ def enqueue(
     task: str, args: str, options: EnqueueOptions, values: Mapping[str, Any] = NO_VALUES
 ) -> Statement[Enqueued]:
     """Enqueue one job. args: a JSON object as text, of `values`, which keys are made of."""
+    if options.plain:
+        return Statement(
+            sql("jobs/enqueue"),
+            {
+                "task": task,
+                "args": args,
+                "queue": options.queue,
+                "priority": options.priority,
+                "max_attempts": options.max_attempts,
+            },
+            _enqueued,
+        )
     idempotency_key, unique_key = _keys(options, values)
     params = _options(options) | {
         "task": task,
@@ -83,7 +95,7 @@ def enqueue(
         "idempotency_key": idempotency_key,
         "unique_key": unique_key,
     }
-    return Statement(sql("jobs/enqueue"), params, _enqueued)
+    return Statement(sql("jobs/enqueue_with"), params, _enqueued)
 
 
 def enqueue_many(

@@ -436,22 +436,26 @@ BEGIN
             enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts
         ) AS filled;
     END IF;
-    PERFORM jobqueue.refuse_enqueue(
-        enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts,
-        enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, unique_mode, unique_window)
-    WHERE enqueue_v1.task IS NULL OR enqueue_v1.task = '' OR length(enqueue_v1.task) > 200
+    -- Simple expressions, which cost next to nothing; the words are made when one of them is true.
+    IF enqueue_v1.task IS NULL OR enqueue_v1.task = '' OR length(enqueue_v1.task) > 200
        OR enqueue_v1.queue = '' OR length(enqueue_v1.queue) > 63
        OR enqueue_v1.priority NOT BETWEEN -32768 AND 32767
        OR enqueue_v1.max_attempts NOT BETWEEN 1 AND 32767
        OR enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL
-       OR unique_mode <> 'skip';
+       OR unique_mode <> 'skip'
+    THEN
+        PERFORM jobqueue.refuse_enqueue(
+            enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts,
+            enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, unique_mode,
+            unique_window);
+    END IF;
     IF enqueue_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_v1.args) <> 'object'
        OR pg_catalog.pg_column_size(enqueue_v1.args) > 8388608
     THEN
         PERFORM jobqueue.refuse_args(enqueue_v1.args, 1);
     END IF;
 
-    IF coalesce(enqueue_v1.id::text, idempotency_key, unique_key) IS NOT NULL THEN
+    IF enqueue_v1.id IS NOT NULL OR idempotency_key IS NOT NULL OR unique_key IS NOT NULL THEN
         SELECT keyed.job_id, keyed.outcome INTO enqueue_v1.job_id, enqueue_v1.outcome
         FROM jobqueue.enqueue_keyed(
             enqueue_v1.task, enqueue_v1.args, enqueue_v1.queue, enqueue_v1.priority, due,
@@ -461,14 +465,14 @@ BEGIN
         RETURN;
     END IF;
 
-    job_id := jobqueue.uuid_v7();
     outcome := 'inserted';
     INSERT INTO jobqueue.jobs (
         id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args)
     VALUES (
-        enqueue_v1.job_id, due, moment, enqueue_v1.priority, enqueue_v1.max_attempts,
+        jobqueue.uuid_v7(), due, moment, enqueue_v1.priority, enqueue_v1.max_attempts,
         CASE WHEN due > moment THEN 'scheduled' ELSE 'available' END,
-        enqueue_v1.queue, enqueue_v1.task, enqueue_v1.args);
+        enqueue_v1.queue, enqueue_v1.task, enqueue_v1.args)
+    RETURNING id INTO enqueue_v1.job_id;
     IF due <= moment AND EXISTS (
         SELECT FROM jobqueue.workers AS worker WHERE worker.sleeping @> ARRAY[enqueue_v1.queue]
     ) THEN

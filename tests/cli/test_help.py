@@ -10,6 +10,7 @@ from tests.cli.shell import Shell
 COMMANDS = [
     "",
     "migrate",
+    "grants",
     "worker",
     "enqueue",
     "stats",

@@ -15,8 +15,8 @@ import sqlmodel
 from psycopg.rows import dict_row
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from tests.client.asyncpg_face import Asyncpg
 from tests.client.faces import (
-    Asyncpg,
     Django,
     Kind,
     Opened,

@@ -32,7 +32,8 @@ def post(number: int) -> None: ...
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=str)
 LATER = datetime.now(UTC) + timedelta(days=1)
 AWKWARD = [
-    None, "", "\\", "\\N", "\\.", "\\\\n", "tab\there", "line\nfeed", "carriage\rreturn", '"quoted"',
+    None, "",
+    "\\", "\\N", "\\.", "\\\\n", "tab\there", "line\nfeed", "carriage\rreturn", '"quoted"',
     "☃ \U0001f600 \u2028 é", "%s %(name)s %%", "\\x41", "\\u0041", "\x01\x7f", "{}", "a\tb\n\\.\n",
 ]  # fmt: skip
 
@@ -132,11 +133,13 @@ def test_bulk_does_not_depend_on_how_the_session_writes(connection, database_url
     assert abs(job["run_at"] - before) < timedelta(minutes=1)
 
 
-def test_bulk_within_a_pipeline_works_or_says_why(connection, database_url):
+def test_within_a_pipeline_one_many_and_bulk_are_answered_too(connection, database_url):
     with connection.pipeline():
-        assert note.enqueue_bulk(connection, [{"number": 1}]) == 1
+        assert note.enqueue(connection, 1).outcome == "inserted"
+        assert len(note.enqueue_many(connection, [{"number": 2}])) == 1
+        assert note.enqueue_bulk(connection, [{"number": 3}]) == 1
     connection.commit()
-    assert len(jobs(database_url)) == 1
+    assert len(jobs(database_url)) == 3
 
 
 def test_a_job_id_for_many_is_refused(connection):

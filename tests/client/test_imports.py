@@ -14,10 +14,12 @@ DRIVERS = {"sqlalchemy", "sqlmodel", "asyncpg", "django", "psycopg2", "greenlet"
     "program",
     [
         "import jobqueue",
-        "import jobqueue\n"
-        "task = jobqueue.JobQueue().task(lambda: None, name='x')\n"
-        "try: task.enqueue(5)\n"
-        "except jobqueue.UnsupportedConnection: pass",
+        (
+            "import jobqueue\n"
+            "task = jobqueue.JobQueue().task(lambda: None, name='x')\n"
+            "try: task.enqueue(5)\n"
+            "except jobqueue.UnsupportedConnection: pass"
+        ),
     ],
     ids=["imported", "asked about an object of no known kind"],
 )

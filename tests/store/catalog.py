@@ -12,7 +12,9 @@ QUERIES = {
                obj_description(oid, 'pg_class')
         FROM pg_class WHERE relnamespace = 'jobqueue'::regnamespace""",
     "columns": """
-        SELECT attrelid::regclass::text, attnum, attname, format_type(atttypid, atttypmod),
+        SELECT attrelid::regclass::text,
+               -- not attnum: a column that was dropped leaves a gap
+               row_number() OVER (PARTITION BY attrelid ORDER BY attnum), attname, format_type(atttypid, atttypmod),
                attnotnull, attidentity, pg_get_expr(adbin, adrelid),
                col_description(attrelid, attnum)
         FROM pg_attribute

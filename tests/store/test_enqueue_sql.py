@@ -87,7 +87,7 @@ def test_a_delay_counts_from_the_enqueue(session):
         ("'t', '[]'", "args of job 1: a JSON array, not an object"),
         ("'t', '5'", "args of job 1: a JSON number, not an object"),
         ("'t', 'null'", "args of job 1: a JSON null, not an object"),
-        ("'t', NULL", "args of job 1: a JSON null, not an object"),
+        ("'t', NULL", "args of job 1: a JSON NULL, not an object"),
         ("'t', queue => ''", "queue '': a name has 1 to 63 characters"),
         ("'t', queue => repeat('q', 64)", "1 to 63 characters"),
         ("'t', priority => 32768", "priority 32768: not between -32768 and 32767"),
@@ -136,7 +136,17 @@ def test_no_jobs_at_all_are_no_error(session):
         ("'{}'", "args: not a JSON array of objects"),
         ("NULL", "args: not a JSON array of objects"),
         ("""'[{}, 5, {}]'""", "args of job 2: a JSON number"),
-        ("""'[{}, {}]', ids => ARRAY[gen_random_uuid()]""", "ids: 1 given for 2 jobs"),
+        *(
+            (
+                f"'[{{}}, {{}}]', {arrays}",
+                "ids, idempotency_keys, unique_keys: not one for each of 2 jobs",
+            )
+            for arrays in (
+                "ids => ARRAY[gen_random_uuid()]",
+                "idempotency_keys => ARRAY['a', 'b', 'c']",
+                "unique_keys => ARRAY['a']",
+            )
+        ),
     ],
 )
 def test_many_are_refused_together(session, args, said):

@@ -85,8 +85,31 @@ def test_the_sql_for_an_administrator_makes_the_same_schema(
 
 
 def test_the_sql_after_the_newest_revision_makes_nothing():
-    newest = migrations.upgrade_sql(start="0001")
-    assert "CREATE TABLE" not in newest
+    newest = max(script.stem[:4] for script in (migrations.directory() / "versions").glob("*.py"))
+    text = migrations.upgrade_sql(start=newest)
+    assert "CREATE TABLE" not in text
+    assert "ALTER TABLE" not in text
+
+
+def test_the_sql_after_a_revision_makes_what_came_later(empty_database_url, shared_database_url):
+    migrations.upgrade(empty_database_url, "0001")
+    text = migrations.upgrade_sql(start="0001")
+    assert "CREATE TABLE jobqueue.jobs " not in text
+    execute(empty_database_url, text)
+    assert described(empty_database_url) == described(shared_database_url)
+    assert usable(empty_database_url)
+
+
+def test_going_back_one_revision_and_forth_again_leaves_no_trace(
+    empty_database_url, shared_database_url
+):
+    migrations.upgrade(empty_database_url, "0001")
+    before = described(empty_database_url)
+    migrations.upgrade(empty_database_url)
+    migrations.downgrade(empty_database_url, "0001")
+    assert described(empty_database_url) == before
+    migrations.upgrade(empty_database_url)
+    assert described(empty_database_url) == described(shared_database_url)
 
 
 def test_the_position_says_what_is_pending(empty_database_url):

@@ -65,6 +65,25 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
+def indexes(connection: psycopg.Connection, plan: list[dict[str, Any]]) -> set[str]:
+    """Name the indexes of a plan: those it reads, and those that decide about ON CONFLICT."""
+    found = {node["Index Name"] for node in plan if "Index Name" in node}
+    for node in plan:
+        if "Conflict Resolution" in node:
+            # Without a conflict target every unique index of the table decides, and none is named.
+            found |= set(node.get("Conflict Arbiter Indexes") or unique_indexes(connection, node))
+    return found
+
+
+def unique_indexes(connection: psycopg.Connection, node: dict[str, Any]) -> list[str]:
+    query = (
+        "SELECT indexrelid::regclass::text FROM pg_index "
+        "WHERE indisunique AND indrelid = ('jobqueue.' || %s::text)::regclass"
+    )
+    rows = connection.execute(query, [node["Relation Name"]]).fetchall()
+    return [name.removeprefix("jobqueue.") for (name,) in rows]
+
+
 def plan_of(
     connection: psycopg.Connection, name: str, *, analyse: bool = False, **params: str
 ) -> list[dict[str, Any]]:
@@ -86,7 +105,7 @@ def test_there_are_hot_statements():
 @pytest.mark.parametrize(("name", "index"), HOT)
 def test_a_hot_statement_uses_the_index_its_header_names(filled, name, index):
     plan = plan_of(filled, name)
-    assert index in {node.get("Index Name") for node in plan}
+    assert index in indexes(filled, plan)
     scanned = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
     assert not scanned & {"jobs", "dead_letters"}
 
@@ -94,7 +113,7 @@ def test_a_hot_statement_uses_the_index_its_header_names(filled, name, index):
 @pytest.mark.parametrize(("name", "index"), [hot for hot in HOT if hot[0].startswith("jobs/")])
 def test_a_hot_statement_uses_it_also_when_planned_before_there_was_a_job(session, name, index):
     # A worker's plan is kept until the table is next analysed, a minute or so into a flood of jobs.
-    assert index in {node.get("Index Name") for node in plan_of(session, name)}
+    assert index in indexes(session, plan_of(session, name))
 
 
 def test_a_claim_reads_no_more_of_a_queue_than_it_takes(filled):
