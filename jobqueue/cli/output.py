@@ -110,7 +110,7 @@ def print_job(job: JobRecord) -> None:
         ("state", job.state),
         ("priority", job.priority),
         ("attempt", f"{job.attempt} of {job.max_attempts}"),
-        ("arguments", json.dumps(job.args, ensure_ascii=False)),
+        ("arguments", json.dumps(job.args, ensure_ascii=False, separators=(",", ":"))),
         ("enqueued", moment(job.enqueued_at)),
         ("due", moment(job.run_at)),
         ("started", moment(job.started_at)),

@@ -116,7 +116,7 @@ def test_every_way_to_enqueue_has_its_twin():
         ("enqueue_many", "aenqueue_many"),
         ("enqueue_now", "aenqueue_now"),
     ]
-    assert twins(JobQueueClass) == [("connect", "aconnect")]
+    assert twins(JobQueueClass) == [("transaction", "atransaction"), ("connect", "aconnect")]
 
 
 @pytest.mark.parametrize(("sync", "asynchronous"), twins(Task))
