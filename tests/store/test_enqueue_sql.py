@@ -157,7 +157,9 @@ def test_ids_of_many_are_kept_and_those_that_are_there_are_met(session):
 
 def test_many_of_nothing_is_nothing(session):
     # jsonb_agg gives NULL where there are no rows.
-    query = "SELECT * FROM jobqueue.enqueue_many_v1('t', (SELECT jsonb_agg('{}') WHERE false))"
+    query = (
+        "SELECT * FROM jobqueue.enqueue_many_v1('t', (SELECT jsonb_agg('{}'::jsonb) WHERE false))"
+    )
     assert session.execute(query).fetchall() == []
     assert states(session) == {}
 
