@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,7 +10,6 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-import orjson
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -68,7 +68,7 @@ def edit(
     """Give a dead letter other arguments, before it is redriven."""
     values = parse_arguments(arguments)
     with session(database_url) as execute:
-        edited = run(execute, dead_letters.edit(job_id, orjson.dumps(values).decode()))
+        edited = run(execute, dead_letters.edit(job_id, json.dumps(values)))
     if not edited:
         errors.print(f"job {job_id}: no dead letter; see `jobqueue dead list`")
         raise typer.Exit(1)
@@ -189,6 +189,7 @@ def _progress(done: str) -> Progress:
         TimeElapsedColumn(),
         console=errors,
         transient=True,
+        disable=not errors.is_terminal,
     )
 
 

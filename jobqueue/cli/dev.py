@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +87,7 @@ def psql(
         )
     url = embedded.database_url(folder, database)
     program = embedded.binary("psql", embedded.data_version(folder))
-    raise typer.Exit(subprocess.call([program, url, *context.args], env=dict(os.environ)))  # noqa: S603 - the embedded server's own psql
+    raise typer.Exit(subprocess.call([program, url, *context.args]))  # noqa: S603 - the embedded server's own psql
 
 
 def register(app: typer.Typer) -> None:

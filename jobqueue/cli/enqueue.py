@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 import typer
 
 from jobqueue.cli.options import (
@@ -82,7 +82,7 @@ def enqueue(
     if application is None:
         # Nothing is known of the task here: its worker has noted its defaults in the database.
         checked = EnqueueOptions(queue=None, priority=None, max_attempts=None).using(options)
-        encoded = orjson.dumps(values).decode()
+        encoded = json.dumps(values)
         statement = statements.enqueue(check_task_name(task), encoded, checked, values)
     else:
         tasks = load_application(application, imports or ()).tasks

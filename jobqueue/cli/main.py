@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import IntEnum
 from typing import Annotated
 
 import psycopg
@@ -13,27 +12,13 @@ from sqlalchemy.exc import DBAPIError
 
 import jobqueue
 from jobqueue.cli import dead, dev, enqueue, grants, jobs, migrate, stats, worker
+from jobqueue.cli.exit_codes import EPILOG, Exit
 from jobqueue.core.errors import (
     DatabaseUnavailable,
     JobQueueError,
     SchemaError,
+    one_line,
 )
-
-EPILOG = (
-    "Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 database not reached · "
-    "4 schema does not fit · 5 jobs were interrupted at shutdown"
-)
-
-
-class Exit(IntEnum):
-    """Exit codes, as EPILOG tells people."""
-
-    FAILED = 1
-    USAGE = 2
-    DATABASE = 3
-    SCHEMA = 4
-    INTERRUPTED = 5
-
 
 app = typer.Typer(
     name="jobqueue",
@@ -108,6 +93,6 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return None
 
 
-def _plain(error: object) -> str:
+def _plain(error: BaseException) -> str:
     """Give the message on one line, its brackets not taken for markup."""
-    return " ".join(str(error).split()).replace("[", r"\[")
+    return one_line(error).replace("[", r"\[")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from jobqueue.cli.exit_codes import Exit
 from jobqueue.cli.options import DatabaseUrl
 from jobqueue.cli.output import console, errors
 from jobqueue.core.errors import ConfigurationError
@@ -49,7 +50,7 @@ def migrate(
                 f"schema: at {position.current or 'nothing'}, {len(position.pending)} to run "
                 f"({', '.join(position.pending)}); run `jobqueue migrate`"
             )
-            raise typer.Exit(4)
+            raise typer.Exit(Exit.SCHEMA)
         console.print(f"schema: up to date, at {position.current}")
     elif downgrade_to is not None:
         if not yes:
@@ -68,7 +69,8 @@ def migrate(
         console.print(f"schema: up to date, at {position.current}")
     else:
         migrations.upgrade(database_url)
-        console.print(f"schema: ran {', '.join(position.pending)}; now at {position.newest}")
+        done = ", ".join(position.pending)
+        console.print(f"schema: brought up to date ({done}); now at {position.newest}")
 
 
 def register(app: typer.Typer) -> None:

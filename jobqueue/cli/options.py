@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
-import orjson
 import typer
 
 from jobqueue.core.arguments import holds_nul
@@ -60,10 +60,12 @@ def parse_moment(text: str) -> datetime:
 def parse_arguments(text: str) -> dict[str, Any]:
     """Read a task's arguments: a JSON object."""
     try:
-        values: object = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        # Not orjson: a number may have more digits than a machine word.
+        values: object = json.loads(text)
+        text.encode()
+    except (json.JSONDecodeError, UnicodeEncodeError) as error:
         raise typer.BadParameter(f"not JSON ({error}); write '{{\"name\": value}}'") from None
-    if holds_nul(orjson.dumps(values)):
+    if holds_nul(json.dumps(values).encode()):
         raise typer.BadParameter("holds the character NUL, which PostgreSQL cannot keep; remove it")
     if not isinstance(values, dict):
         raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")

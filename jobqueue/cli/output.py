@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -20,7 +21,14 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever orjson writes
     """Print `value` as one JSON document."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n")
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what json does not know
+    """Give records and rich values as what JSON has."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
@@ -102,7 +110,7 @@ def print_job(job: JobRecord) -> None:
         ("state", job.state),
         ("priority", job.priority),
         ("attempt", f"{job.attempt} of {job.max_attempts}"),
-        ("arguments", orjson.dumps(job.args).decode()),
+        ("arguments", json.dumps(job.args, ensure_ascii=False, separators=(",", ":"))),
         ("enqueued", moment(job.enqueued_at)),
         ("due", moment(job.run_at)),
         ("started", moment(job.started_at)),

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from jobqueue.cli.exit_codes import Exit
 from jobqueue.cli.options import DatabaseUrl, Imports, parse_seconds
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.settings import (
@@ -23,8 +24,6 @@ from jobqueue.core.settings import (
 from jobqueue.store.database import to_conninfo
 from jobqueue.worker.application import load_application
 from jobqueue.worker.worker import Farewell, Worker
-
-INTERRUPTED = 5
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -112,8 +111,8 @@ def worker(
     settings = WorkerSettings(
         queues=_queues(queue, check_concurrency(concurrency), jobs),
         grace_seconds=grace,
-        lease_seconds=max(lease, 1.0),
-        poll_seconds=max(poll, 0.001),
+        lease_seconds=lease,
+        poll_seconds=poll,
         connect_seconds=connect_timeout,
         history_days=history_days,
         processed_days=processed_days,
@@ -127,7 +126,8 @@ def worker(
         log.warning(
             "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
         )
-    code = INTERRUPTED if farewell.interrupted else 0
+    log.info("stopped")
+    code = Exit.INTERRUPTED if farewell.interrupted else 0
     if farewell.anything_left:
         # Python would wait for them at exit, and these never ask whether they should go on.
         log.warning(

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, overload
 
 import psycopg
 
 from jobqueue.client.task import Task
-from jobqueue.core.errors import DatabaseUnavailable, TaskError
+from jobqueue.core.errors import DatabaseUnavailable, SchemaMissing, TaskError, one_line
 from jobqueue.core.keys import Key, Unique
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
-from jobqueue.store.database import URL_VARIABLE, to_conninfo
+from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
+
+MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
+"""What PostgreSQL says of our functions where there is no schema of ours."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -108,6 +112,27 @@ class JobQueue:
 
         return register if function is None else register(function)
 
+    @contextmanager
+    def transaction(self) -> Generator[psycopg.Connection[Any]]:
+        """Open a connection and a transaction on it, committed at the end of the block.
+
+        Raises as `connect`, and SchemaMissing if the database has not been migrated.
+        """
+        with self.connect() as connection:
+            try:
+                yield connection
+            except MISSING as error:
+                raise SchemaMissing(SCHEMA_MISSING) from error
+
+    @asynccontextmanager
+    async def atransaction(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
+        """Open an asynchronous connection and a transaction on it; see `transaction`."""
+        async with await self.aconnect() as connection:
+            try:
+                yield connection
+            except MISSING as error:
+                raise SchemaMissing(SCHEMA_MISSING) from error
+
     def connect(self) -> psycopg.Connection[Any]:
         """Open a psycopg connection to the queue's database.
 
@@ -127,7 +152,7 @@ class JobQueue:
 
 
 def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:
-    reason = " ".join(str(error).split())
+    reason = one_line(error)
     return DatabaseUnavailable(
         f"database: no connection ({reason}); check that the server runs and the URL names it"
     )

@@ -146,12 +146,12 @@ class Task(Generic[P, R]):
 
     def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in a transaction of its own, over a connection made for it."""
-        with self._queue.connect() as connection:
+        with self._queue.transaction() as connection:
             return self.enqueue(connection, *args, **kwargs)
 
     async def aenqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in a transaction of its own; see `enqueue_now`."""
-        async with await self._queue.aconnect() as connection:
+        async with self._queue.atransaction() as connection:
             return await self.aenqueue(connection, *args, **kwargs)
 
     def statement(self, values: Mapping[str, object]) -> Statement[Enqueued]:

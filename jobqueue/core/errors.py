@@ -20,6 +20,11 @@ Each message reads `<subject and value>: <rule broken>; <what to do>`.
 """
 
 
+def one_line(error: BaseException | None) -> str:
+    """Give an error's message on one line; libpq's have several."""
+    return " ".join(str(error).split())
+
+
 class JobQueueError(Exception):
     """Base of every error this package raises on purpose."""
 

@@ -38,10 +38,27 @@ class WorkerSettings:
     transaction_connections: int = 10
     maintenance: bool = True
 
+    def __post_init__(self) -> None:
+        """Refuse what no worker can work with: raise ConfigurationError."""
+        if not self.queues:
+            raise ConfigurationError("queues: none; name at least one to serve")
+        for queue, concurrency in self.queues.items():
+            check_queue_name(queue)
+            check_concurrency(concurrency)
+        _at_least("lease", self.lease_seconds, 0.1)
+        _at_least("poll", self.poll_seconds, 0.001)
+        _at_least("grace", self.grace_seconds, 0.0)
+        _at_least("history days", self.history_days, 1)
+
     @property
     def heartbeat_seconds(self) -> float:
         """How often the lease is renewed: two heartbeats may be lost before it expires."""
         return self.lease_seconds / 3
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigurationError(f"{name} {value!r}: too little; give at least {least:g}")
 
 
 def parse_queues(specs: Iterable[str], default_concurrency: int) -> dict[str, int]:

@@ -30,6 +30,8 @@ from jobqueue.store.statement import (
 SCHEMA_VERSION = 2
 """The schema version this release was built for."""
 
+SCHEMA_MISSING = "schema 'jobqueue': not in this database; run `jobqueue migrate` first"
+
 URL_VARIABLE = "JOBQUEUE_DATABASE_URL"
 
 HOW_TO_GET_A_DATABASE = (
@@ -63,6 +65,8 @@ def to_conninfo(url: str | None, *, application_name: str = "jobqueue") -> str:
     for name in NUMBERS & given.keys():
         if not all(one.strip().isdigit() for one in str(given[name]).split(",") if one):
             raise _malformed(f"{name} is not a number")
+    # Not the environment's choice: what we send may hold any character.
+    given["client_encoding"] = "UTF8"
     given.setdefault("application_name", application_name)
     # TCP alone takes minutes to notice a peer that is gone.
     given.setdefault("connect_timeout", 10)
@@ -73,6 +77,7 @@ def worker_conninfo(conninfo: str) -> str:
     """Give `conninfo` with limits that make a vanished server felt in seconds, where not set."""
     given = conninfo_to_dict(conninfo)
     for name, value in (
+        ("target_session_attrs", "read-write"),
         ("keepalives_idle", 10),
         ("keepalives_interval", 5),
         ("keepalives_count", 3),
@@ -130,7 +135,7 @@ def _schema_version() -> Statement[tuple[int, int]]:
 
 def _judge_schema(rows: Sequence[tuple[int, int]]) -> None:
     if not rows:
-        raise SchemaMissing("schema 'jobqueue': not in this database; run `jobqueue migrate` first")
+        raise SchemaMissing(SCHEMA_MISSING)
     version, oldest_supported = rows[0]
     if version < SCHEMA_VERSION:
         raise SchemaTooOld(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -202,7 +202,7 @@ def ack_cancelled(outcomes: str) -> Statement[str]:
     return Statement(sql("jobs/ack_cancelled"), {"outcomes": outcomes}, first)
 
 
-def hand_back(worker_id: int, known: Sequence[str]) -> Statement[str]:
+def hand_back(worker_id: int, known: Collection[int]) -> Statement[str]:
     """Hand back what the worker runs by the books and not by its own. Rows are their queues."""
     return Statement(sql("jobs/hand_back"), {"worker_id": worker_id, "known": list(known)}, first)
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from jobqueue.core.errors import one_line
 from jobqueue.core.outcome import Kind, Verdict, describe
 from jobqueue.store import jobs as statements
 from jobqueue.store import workers
@@ -57,13 +58,13 @@ class Acker:
         """Whether so much is unrecorded that no more should be claimed."""
         return self._unrecorded >= MOST_UNRECORDED
 
-    def unrecorded(self) -> list[str]:
-        """Give the ids of jobs whose outcome is not known to be recorded."""
-        return [
-            job_id
+    def unrecorded(self) -> set[int]:
+        """Give the leases under which there are outcomes that are not known to be recorded."""
+        return {
+            lease
             for batch in (self._open, self._sending)
-            for job_id in (*batch.ids, *(job.id for job, _ in batch.verdicts))
-        ]
+            for lease in (*batch.leases, *(job.lease for job, _ in batch.verdicts))
+        }
 
     def completed(self, job: Claimed, run_seconds: float) -> None:
         """Note that `job` is done."""
@@ -73,7 +74,7 @@ class Acker:
         batch.run_ms.append(run_seconds * 1000)
         self._noted()
 
-    def ended(self, job: Claimed, verdict: Verdict) -> None:
+    def not_completed(self, job: Claimed, verdict: Verdict) -> None:
         """Note what is to become of `job`, which did not complete."""
         self._open.verdicts.append((job, verdict))
         self._noted()
@@ -106,26 +107,32 @@ class Acker:
 
     async def _record(self, batch: Batch) -> None:
         for statement in _statements(batch):
-            stale = await self._until_answered(statement)
+            stale, repeated = await self._until_answered(statement)
             if stale:
-                log.warning(
-                    "ack: %d outcomes changed nothing: their lease was lost and the jobs were "
+                log.log(
+                    logging.INFO if repeated else logging.WARNING,
+                    "ack: %d outcomes changed nothing: %stheir lease was lost and the jobs were "
                     "given to others (%s)",
                     len(stale),
+                    "they were recorded before the answer was lost, or " if repeated else "",
                     ", ".join(stale[:5]),
                 )
         if woken := {job.queue for job, verdict in batch.verdicts if verdict.runs_at_once}:
             await self._until_answered(workers.wake(sorted(woken)))
 
-    async def _until_answered(self, statement: Statement[Any]) -> list[Any]:
+    async def _until_answered(self, statement: Statement[Any]) -> tuple[list[Any], bool]:
+        """Give the answer, and whether the statement had to be repeated for it."""
         pauses = Pauses()
+        repeated = False
         while True:
             try:
-                return await self._link.run(statement)
+                return await self._link.run(statement), repeated
             except psycopg.Error as error:
                 pause = pauses.next_seconds()
-                reason = " ".join(str(error).split())
-                log.warning("ack: not recorded (%s); trying again in %.1f s", reason, pause)
+                log.warning(
+                    "ack: not recorded (%s); trying again in %.1f s", one_line(error), pause
+                )
+                repeated = True
                 await asyncio.sleep(pause)
 
 

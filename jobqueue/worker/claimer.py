@@ -10,6 +10,7 @@ from time import perf_counter
 
 import psycopg
 
+from jobqueue.core.errors import one_line
 from jobqueue.store import jobs, workers
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lease import Lease
@@ -79,8 +80,9 @@ class Claimer:
                 pauses.reset()
             except psycopg.Error as error:
                 unsure = True
+                self._asleep = frozenset()  # whether the books say so is not known either
                 pause = pauses.next_seconds()
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 log.warning("claim: failed (%s); trying again in %.1f s", reason, pause)
                 await _wait(self._stop, pause)
 
@@ -89,19 +91,17 @@ class Claimer:
         self._wake.clear()
         if self._acker.behind:
             await self._acker.caught_up()
+        if self._stop.is_set():
+            return
         wanted = self._runner.wanted(self._round_trip_seconds)
         if not wanted:
             await self._wake.wait()
             return
-        worker_id = self._lease.worker_id
         began = perf_counter()
-        found = await self._link.run(jobs.claim(worker_id, wanted, self._tasks))
+        found = await self._link.run(jobs.claim(self._lease.worker_id, wanted, self._tasks))
         if found:
             self._round_trip_seconds += 0.2 * (perf_counter() - began - self._round_trip_seconds)
             self._runner.accept(found)
-            if worker_id != self._lease.worker_id:
-                # Claimed under an id that was struck off meanwhile: nobody would rescue these.
-                self._runner.hand_back_unstarted()
             await self._stay_awake()
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):
@@ -109,7 +109,9 @@ class Claimer:
 
     async def _settle_claims(self) -> None:
         """Hand back what a claim that broke off may have taken without our hearing of it."""
-        known = self._runner.in_hand() + self._acker.unrecorded()
+        # It may not have committed yet: the server learns late that nobody waits for it.
+        await self._link.run(workers.await_claims(self._lease.worker_id))
+        known = self._runner.in_hand() | self._acker.unrecorded()
         unheard = await self._link.run(jobs.hand_back(self._lease.worker_id, known))
         if unheard:
             log.warning("claim: %d jobs of a claim that broke off were handed back", len(unheard))

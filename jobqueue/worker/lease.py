@@ -6,11 +6,12 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 
 import psycopg
 
+from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, workers
 from jobqueue.worker.link import Link
@@ -55,7 +56,7 @@ class Lease:
                 await self.beat()
             except psycopg.Error as error:
                 # The next one is due well before the lease ends.
-                log.warning("heartbeat: failed (%s)", " ".join(str(error).split()))
+                log.warning("heartbeat: failed (%s)", one_line(error))
 
     async def beat(self) -> None:
         """Renew the lease, or enter the books anew if it was lost."""
@@ -81,9 +82,14 @@ class Lease:
         with suppress(psycopg.Error, TimeoutError):
             await asyncio.wait_for(self.beat(), DRAIN_SECONDS)
 
-    async def leave(self) -> None:
-        """Strike the worker off, and hand back whatever the books still say it runs."""
-        handed_back = await self._link.run(jobs.hand_back(self.worker_id, []))
+    async def leave(self, unrecorded: Collection[int]) -> None:
+        """Strike the worker off, and hand back what the books say it runs and it never began.
+
+        unrecorded: leases whose outcomes could not be recorded. If there are any the worker stays
+            in the books until its lease expires, and those attempts count.
+        """
+        handed_back = await self._link.run(jobs.hand_back(self.worker_id, unrecorded))
         if handed_back:
             await self._link.run(workers.wake(sorted(set(handed_back))))
-        await self._link.run(workers.leave(self.worker_id))
+        if not unrecorded:
+            await self._link.run(workers.leave(self.worker_id))

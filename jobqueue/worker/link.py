@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from jobqueue.core.errors import DatabaseUnavailable
+from jobqueue.core.errors import DatabaseUnavailable, one_line
 from jobqueue.store.database import (
     check_schema_async,
     executor_async,
@@ -54,6 +54,10 @@ class Link:
             execute = self._execute or await self._connect()
             try:
                 return await run_async(execute, statement)
+            except psycopg.errors.ReadOnlySqlTransaction:
+                # A server that was demoted: connect anew, perhaps to another.
+                await self.close()
+                raise
             except BaseException:
                 # Failed or cancelled in the middle of the protocol: that session is over.
                 if self._connection is None or self._connection.closed or self._connection.broken:
@@ -123,7 +127,7 @@ async def first_contact(link: Link, limit_seconds: float) -> None:
         try:
             await link.connection()
         except psycopg.OperationalError as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             pause = pauses.next_seconds()
             if time.monotonic() + pause > deadline:
                 raise DatabaseUnavailable(

@@ -7,6 +7,7 @@ import logging
 
 import psycopg
 
+from jobqueue.core.errors import one_line
 from jobqueue.store import workers
 from jobqueue.worker.link import Link, Pauses
 
@@ -41,6 +42,6 @@ class Listener:
                     await self._link.run(workers.probe())
             except psycopg.Error as error:
                 await self._link.close()
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 log.warning("listen: lost (%s); polling until it is back", reason)
             await asyncio.sleep(pauses.next_seconds())

@@ -14,8 +14,9 @@ from typing import Any
 from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.client.task import Task
 from jobqueue.client.transaction import Pools
-from jobqueue.core.errors import AlreadyProcessed, LeaseLost
-from jobqueue.core.outcome import Interrupted, Kind, Verdict, judge
+from jobqueue.core.errors import AlreadyProcessed, LeaseLost, one_line
+from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
+from jobqueue.core.retry import Retry
 from jobqueue.store.jobs import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lines import Line
@@ -30,7 +31,7 @@ LONGEST_WAIT_SECONDS = 0.1
 class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
-    wake: called when a slot was freed and the claimer may want to look.
+    wake: set when a slot was freed and the claimer may want to look.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Runner:
         self._context = copy_context()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._check: asyncio.TimerHandle | None = None
+        self._next_check: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> int:
@@ -72,13 +73,13 @@ class Runner:
             self.lines[job.queue].buffer.append(job)
         for line in self.lines.values():
             self._fill(line)
-        if self._check is None and any(line.buffer for line in self.lines.values()):
+        if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
 
-    def in_hand(self) -> list[str]:
-        """Give the ids of jobs that run or wait for a slot."""
-        waiting = (job.id for line in self.lines.values() for job in line.buffer)
-        return [*(job.id for job in self._running.values()), *waiting]
+    def in_hand(self) -> set[int]:
+        """Give the leases of what runs or waits for a slot."""
+        waiting = (job.lease for line in self.lines.values() for job in line.buffer)
+        return {*(job.lease for job in self._running.values()), *waiting}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -102,12 +103,12 @@ class Runner:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
             await asyncio.wait(stopped, timeout=1.0)
         for job in self._running.values():
-            self._acker.ended(job, self._interruption())
+            self._acker.not_completed(job, self._interruption())
         return self._interrupted
 
     def _hand_back(self, line: Line) -> None:
         while line.buffer:
-            self._acker.ended(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
+            self._acker.not_completed(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
 
     def _start(self, line: Line, job: Claimed) -> None:
         line.running += 1
@@ -158,9 +159,8 @@ class Runner:
     ) -> None:
         job = attempt.job
         if attempt.completed:
-            log.error(
-                "job %s %s: completed, but then raised %s", job.task, job.id, _one_line(error)
-            )
+            what = _named(error)
+            log.error("job %s %s: completed, but then raised %s", job.task, job.id, what)
             return
         if isinstance(error, AlreadyProcessed):
             log.info("%s", error)
@@ -169,7 +169,8 @@ class Runner:
         if isinstance(error, LeaseLost):
             log.warning("%s", error)
             return
-        if self._interrupting and isinstance(error, asyncio.CancelledError):
+        if self._interrupting and not isinstance(error, Snooze | Cancel | Retry):
+            # Whatever it made of its cancellation, it was our doing.
             verdict = self._interruption()
         else:
             verdict = judge(
@@ -179,7 +180,7 @@ class Runner:
                 retry=task.retry,
                 chance=random.random(),  # noqa: S311 - jitter
             )
-        self._acker.ended(job, verdict)
+        self._acker.not_completed(job, verdict)
         _log_failure(job, verdict, error, seconds)
 
     def _interruption(self) -> Verdict:
@@ -188,15 +189,15 @@ class Runner:
         return Verdict(Kind.HANDED_BACK, refund=True, error=error)
 
     def _watch_buffers(self) -> None:
-        oldest = [(line, line.buffer[0]) for line in self.lines.values() if line.buffer]
+        newest = [(line, line.buffer[-1]) for line in self.lines.values() if line.buffer]
         loop = asyncio.get_running_loop()
-        self._check = loop.call_later(LONGEST_WAIT_SECONDS, self._check_buffers, oldest)
+        self._next_check = loop.call_later(LONGEST_WAIT_SECONDS, self._look_at_buffers, newest)
 
-    def _check_buffers(self, oldest: list[tuple[Line, Claimed]]) -> None:
-        """Hand back what has not moved since the last look: its slots are taken by long jobs."""
-        self._check = None
-        for line, job in oldest:
-            if line.buffer and line.buffer[0] is job:
+    def _look_at_buffers(self, newest: list[tuple[Line, Claimed]]) -> None:
+        """Hand back lines in which what was in hand at the last look has not all begun."""
+        self._next_check = None
+        for line, job in newest:
+            if any(waiting is job for waiting in line.buffer):
                 line.slowed(LONGEST_WAIT_SECONDS)
                 self._hand_back(line)
         if any(line.buffer for line in self.lines.values()):
@@ -211,6 +212,13 @@ def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task
     return loop.create_task(attempt, context=context)
 
 
+WORDS = {
+    Kind.RETRIED: "to be tried again",
+    Kind.SNOOZED: "snoozed",
+    Kind.HANDED_BACK: "handed back",
+    Kind.CANCELLED: "cancelled",
+    Kind.DEAD: "a dead letter now",
+}
 LEVELS = {Kind.DEAD: logging.ERROR, Kind.SNOOZED: logging.INFO, Kind.CANCELLED: logging.INFO}
 
 
@@ -220,14 +228,15 @@ def _log_failure(job: Claimed, verdict: Verdict, error: BaseException, seconds: 
     again = f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else ""
     log.log(
         LEVELS.get(verdict.kind, logging.WARNING),
-        "job %s %s %s: %s after %.3f s: %s%s",
-        *(job.task, job.id, attempt, verdict.kind, seconds, _one_line(error), again),
+        "job %s %s %s ended after %.3f s, %s: %s%s",
+        *(job.task, job.id, attempt, seconds, WORDS[verdict.kind], _named(error), again),
     )
 
 
-def _one_line(error: BaseException) -> str:
+def _named(error: BaseException) -> str:
+    """Give an error's type and message; the message is user code's, and may raise anything."""
     try:
-        text = " ".join(str(error).split())[:300]
+        text = one_line(error)[:300]
     except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
         text = "<unreadable>"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from time import monotonic
 
 import orjson
 import psycopg
@@ -15,9 +14,9 @@ import psycopg
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.store import jobs as job_statements
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, first_contact
@@ -25,6 +24,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
 from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
+from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -32,8 +32,8 @@ log = logging.getLogger("jobqueue.worker")
 FAREWELL_SECONDS = 5.0
 
 
-# The leader's session is never idle for so long while the leader lives. One that is stopped in its
-# tracks loses the session, and with it the lock.
+# The leader's session is never idle for so long while the leader lives. A frozen one loses the
+# session, and with it the lock.
 LEADER_IDLE_TIMEOUT = "3s"
 
 
@@ -41,7 +41,7 @@ LEADER_IDLE_TIMEOUT = "3s"
 class Farewell:
     """How a worker ended.
 
-    interrupted: jobs it stopped and handed back.
+    interrupted: jobs it stopped and handed back, and claims whose outcomes it could not record.
     threads_left, coroutines_left: those that run on regardless.
     """
 
@@ -102,7 +102,6 @@ class Worker:
         self._leader = Leader(self._claims, self._leads, duties)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
-        self._warned: set[str] = set()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
@@ -118,11 +117,18 @@ class Worker:
         """
         if not await self._arrive_unless_stopped():
             return Farewell(0, 0, 0)
-        background = [self._acker.run(), self._lease.run(), self._listener.run(), self._warn()]
+        background = [
+            self._acker.run(),
+            self._lease.run(),
+            self._listener.run(),
+            warn_of_unknown_tasks(
+                self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
+            ),
+        ]
         if self._settings.maintenance:
             background.append(self._leader.run())
         try:
-            async with _Background(background):
+            async with Background(background):
                 return await self._work()
         finally:
             await self._depart()
@@ -130,13 +136,21 @@ class Worker:
     async def _work(self) -> Farewell:
         """Claim and run until told to stop, then drain."""
         claiming = asyncio.create_task(self._claimer.run())
+        stopping = asyncio.create_task(self._stop.wait())
         try:
-            await self._stop.wait()
+            await asyncio.wait([claiming, stopping], return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             # Cancelled from outside: as if told twice to stop.
             self._hurry.set()
             await self._drain(claiming)
             raise
+        finally:
+            stopping.cancel()
+        if not self._stop.is_set():
+            # The claimer never ends by itself: one that failed takes the worker down with it.
+            self._hurry.set()
+            await self._drain(claiming)
+            claiming.result()
         return await self._drain(claiming)
 
     def _lost_lease(self) -> None:
@@ -183,6 +197,7 @@ class Worker:
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
         self._claimer.stop()
+        grace_ends = monotonic() + self._settings.grace_seconds
         log.info(
             "worker %s: stopping; jobs running: %d, with %g s to finish (signal again to skip)",
             self._lease.name, self._runner.running, self._settings.grace_seconds,
@@ -192,81 +207,30 @@ class Worker:
         await asyncio.wait([claiming], timeout=FAREWELL_SECONDS)
         claiming.cancel()
         self._runner.hand_back_unstarted()
-        await _first_of(
-            self._runner.finished(), self._hurry.wait(), seconds=self._settings.grace_seconds
+        await first_of(
+            self._runner.finished(), self._hurry.wait(), seconds=grace_ends - monotonic()
         )
         interrupted = await self._runner.interrupt()
+        patience = FAREWELL_SECONDS
+        if not self._hurry.is_set():
+            patience = max(patience, grace_ends - monotonic())
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._acker.settle(), FAREWELL_SECONDS)
-        return Farewell(interrupted, self._runner.threads.busy, self._runner.running)
+            await asyncio.wait_for(self._acker.settle(), patience)
+        if unrecorded := len(self._acker.unrecorded()):
+            log.error(
+                "worker %s: outcomes of %d claims could not be recorded; those jobs run again "
+                "when its lease has expired",
+                self._lease.name,
+                unrecorded,
+            )
+        return Farewell(interrupted + unrecorded, self._runner.threads.busy, self._runner.running)
 
     async def _depart(self) -> None:
         """Leave the books and close the connections. A database that is gone is not waited for."""
         with suppress(TimeoutError, psycopg.Error):
-            await asyncio.wait_for(self._lease.leave(), FAREWELL_SECONDS)
+            await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
         self._runner.threads.close()
         await self._pools.close()
         for link in (self._claims, self._acks, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()
-        log.info("worker %s: stopped", self._lease.name)
-
-    async def _warn(self) -> None:
-        """Say once for each task that has jobs waiting here and is not known to this worker."""
-        while True:
-            await asyncio.sleep(self._settings.heartbeat_seconds)
-            with suppress(psycopg.Error):
-                unknown = await self._claims.run(
-                    job_statements.unknown_tasks(
-                        list(self._settings.queues), list(self._jobs.tasks)
-                    )
-                )
-                for task in sorted(set(unknown) - self._warned):
-                    self._warned.add(task)
-                    log.warning(
-                        "task %r: not registered on this worker; its jobs are left for workers "
-                        "that have it (if none should, import its module with --import)",
-                        task,
-                    )
-
-
-async def _first_of(*waits: Coroutine[Any, Any, Any], seconds: float) -> None:
-    """Wait for the first of `waits`, at most so long."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-
-
-class _Background:
-    """Runs coroutines beside the body, and cancels them after it.
-
-    One that fails takes the worker down with its error: a worker without its heartbeat or its
-    acks must not look alive.
-    """
-
-    def __init__(self, work: Sequence[Coroutine[Any, Any, None]]) -> None:
-        self._work = work
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failed: BaseException | None = None
-
-    async def __aenter__(self) -> None:
-        body = asyncio.current_task()
-        assert body is not None  # noqa: S101 - a coroutine always runs in a task
-
-        def ended(task: asyncio.Task[None]) -> None:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._failed = self._failed or error
-                body.cancel()
-
-        for work in self._work:
-            task = asyncio.create_task(work)
-            task.add_done_callback(ended)
-            self._tasks.append(task)
-
-    async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._failed is not None:
-            raise self._failed

@@ -228,7 +228,8 @@ END
 $body$;
 
 -- Enqueue many jobs of one task in one statement: one for each object in the JSON array `args`, in
--- its order. `ids`, when given, has as many elements. Otherwise as enqueue_v1.
+-- its order; NULL, which jsonb_agg gives of no rows, is none. `ids`, when given, has as many
+-- elements. Otherwise as enqueue_v1.
 CREATE FUNCTION jobqueue.enqueue_many_v1(
     task text,
     args jsonb,
@@ -253,6 +254,9 @@ DECLARE
     attempts integer := enqueue_many_v1.max_attempts;
     seen integer;
 BEGIN
+    IF enqueue_many_v1.args IS NULL THEN
+        RETURN;
+    END IF;
     IF to_queue IS NULL OR at_priority IS NULL OR attempts IS NULL THEN
         SELECT coalesce(to_queue, known.queue), coalesce(at_priority, known.priority),
                coalesce(attempts, known.max_attempts)
@@ -304,7 +308,9 @@ BEGIN
             RETURNING job.id
         )
         SELECT wanted.id,
-               CASE WHEN inserted.id IS NULL THEN 'met' ELSE 'inserted' END
+               CASE WHEN inserted.id IS NULL OR pg_catalog.row_number() OVER (
+                   PARTITION BY wanted.id ORDER BY wanted.position) > 1
+               THEN 'met' ELSE 'inserted' END
         FROM wanted LEFT JOIN inserted ON inserted.id = wanted.id
         ORDER BY wanted.position;
         GET DIAGNOSTICS seen = ROW_COUNT;
@@ -365,28 +371,34 @@ $body$;
 CREATE FUNCTION jobqueue.cancel_v1(id uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
 #variable_conflict use_column
+DECLARE
+    found_in text;
 BEGIN
-    WITH gone AS (
-        DELETE FROM jobqueue.jobs AS job
-        WHERE job.id = cancel_v1.id AND job.state <> 'running'
-        RETURNING job.*
-    )
-    INSERT INTO jobqueue.job_history (
-        id, run_at, enqueued_at, started_at, finished_at, worker_id, priority, attempt,
-        max_attempts, state, queue, task, args, errors)
-    SELECT id, run_at, enqueued_at, started_at, pg_catalog.clock_timestamp(), worker_id, priority,
-           attempt, max_attempts, 'cancelled', queue, task, args, errors
-    FROM gone;
-    IF FOUND THEN
-        RETURN 'cancelled';
-    END IF;
-    RETURN CASE (SELECT state FROM jobqueue.all_jobs WHERE id = cancel_v1.id LIMIT 1)
-        WHEN 'running' THEN 'running'
-        WHEN 'completed' THEN 'ended'
-        WHEN 'cancelled' THEN 'ended'
-        WHEN 'dead' THEN 'ended'
-        ELSE 'unknown'
-    END;
+    LOOP
+        WITH gone AS (
+            DELETE FROM jobqueue.jobs AS job
+            WHERE job.id = cancel_v1.id AND job.state <> 'running'
+            RETURNING job.*
+        )
+        INSERT INTO jobqueue.job_history (
+            id, run_at, enqueued_at, started_at, finished_at, worker_id, priority, attempt,
+            max_attempts, state, queue, task, args, errors)
+        SELECT id, run_at, enqueued_at, started_at, pg_catalog.clock_timestamp(), worker_id,
+               priority, attempt, max_attempts, 'cancelled', queue, task, args, errors
+        FROM gone;
+        IF FOUND THEN
+            RETURN 'cancelled';
+        END IF;
+        found_in := (SELECT state FROM jobqueue.all_jobs WHERE id = cancel_v1.id LIMIT 1);
+        IF found_in IS NULL THEN
+            RETURN 'unknown';
+        ELSIF found_in = 'running' THEN
+            RETURN 'running';
+        ELSIF found_in IN ('completed', 'cancelled', 'dead') THEN
+            RETURN 'ended';
+        END IF;
+        -- It ran when we tried, and waits again now: once more.
+    END LOOP;
 END
 $body$;
 
@@ -430,25 +442,30 @@ LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
 #variable_conflict use_column
 DECLARE
     to_queue text;
+    found_in text;
 BEGIN
-    UPDATE jobqueue.jobs AS job
-    SET state = 'available', run_at = pg_catalog.clock_timestamp()
-    WHERE job.id = retry_v1.id AND job.state = 'scheduled'
-    RETURNING job.queue INTO to_queue;
-    IF FOUND THEN
-        PERFORM jobqueue.wake(to_queue);
-        RETURN 'available';
-    END IF;
-    IF jobqueue.redrive_v1(retry_v1.id) THEN
-        RETURN 'redriven';
-    END IF;
-    RETURN CASE (SELECT state FROM jobqueue.all_jobs WHERE id = retry_v1.id LIMIT 1)
-        WHEN 'available' THEN 'available'
-        WHEN 'running' THEN 'running'
-        WHEN 'completed' THEN 'ended'
-        WHEN 'cancelled' THEN 'ended'
-        ELSE 'unknown'
-    END;
+    LOOP
+        UPDATE jobqueue.jobs AS job
+        SET state = 'available', run_at = pg_catalog.clock_timestamp()
+        WHERE job.id = retry_v1.id AND job.state = 'scheduled'
+        RETURNING job.queue INTO to_queue;
+        IF FOUND THEN
+            PERFORM jobqueue.wake(to_queue);
+            RETURN 'available';
+        END IF;
+        IF jobqueue.redrive_v1(retry_v1.id) THEN
+            RETURN 'redriven';
+        END IF;
+        found_in := (SELECT state FROM jobqueue.all_jobs WHERE id = retry_v1.id LIMIT 1);
+        IF found_in IS NULL THEN
+            RETURN 'unknown';
+        ELSIF found_in IN ('available', 'running') THEN
+            RETURN found_in;
+        ELSIF found_in IN ('completed', 'cancelled') THEN
+            RETURN 'ended';
+        END IF;
+        -- It became what we look for between our looks: once more.
+    END LOOP;
 END
 $body$;
 
@@ -456,7 +473,8 @@ $body$;
 -- default partition meanwhile are moved to the day they belong to. Returns how many were made.
 -- Moments are written into statements here, so how they are written must not be the session's choice.
 CREATE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
 DECLARE
     made integer := 0;
     first_moment timestamptz;
@@ -487,8 +505,10 @@ END
 $body$;
 
 -- Drop the history partitions of days that ended before `before`. Returns how many were dropped.
+-- While one is waited for, every ack waits behind it: so not for long, but again later.
 CREATE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
 DECLARE
     dropped integer := 0;
     partition text;

@@ -62,7 +62,8 @@ END
 $body$;
 
 -- Enqueue many jobs of one task in one statement: one for each object in the JSON array `args`, in
--- its order. `ids`, when given, has as many elements. Otherwise as enqueue_v1.
+-- its order; NULL, which jsonb_agg gives of no rows, is none. `ids`, when given, has as many
+-- elements. Otherwise as enqueue_v1.
 CREATE FUNCTION jobqueue.enqueue_many_v1(
     task text,
     args jsonb,
@@ -87,6 +88,9 @@ DECLARE
     attempts integer := enqueue_many_v1.max_attempts;
     seen integer;
 BEGIN
+    IF enqueue_many_v1.args IS NULL THEN
+        RETURN;
+    END IF;
     IF to_queue IS NULL OR at_priority IS NULL OR attempts IS NULL THEN
         SELECT coalesce(to_queue, known.queue), coalesce(at_priority, known.priority),
                coalesce(attempts, known.max_attempts)
@@ -138,7 +142,9 @@ BEGIN
             RETURNING job.id
         )
         SELECT wanted.id,
-               CASE WHEN inserted.id IS NULL THEN 'met' ELSE 'inserted' END
+               CASE WHEN inserted.id IS NULL OR pg_catalog.row_number() OVER (
+                   PARTITION BY wanted.id ORDER BY wanted.position) > 1
+               THEN 'met' ELSE 'inserted' END
         FROM wanted LEFT JOIN inserted ON inserted.id = wanted.id
         ORDER BY wanted.position;
         GET DIAGNOSTICS seen = ROW_COUNT;

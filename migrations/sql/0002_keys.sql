@@ -482,7 +482,8 @@ END
 $body$;
 
 -- Enqueue many jobs of one task in one statement: one for each object in the JSON array `args`, in
--- its order. ids, idempotency_keys, unique_keys: NULL, or one for each job. Otherwise as enqueue_v1.
+-- its order; NULL, which jsonb_agg gives of no rows, is none. ids, idempotency_keys, unique_keys:
+-- NULL, or one for each job. Otherwise as enqueue_v1.
 CREATE FUNCTION jobqueue.enqueue_many_v1(
     task text,
     args jsonb,
@@ -513,7 +514,10 @@ DECLARE
     done_ids uuid[];
     done_outcomes text[];
 BEGIN
-    IF enqueue_many_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_many_v1.args) <> 'array' THEN
+    IF enqueue_many_v1.args IS NULL THEN
+        RETURN;
+    END IF;
+    IF pg_catalog.jsonb_typeof(enqueue_many_v1.args) <> 'array' THEN
         RAISE EXCEPTION 'args: not a JSON array of objects; give one object for each job'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;

@@ -106,7 +106,9 @@ def test_a_role_for_workers_runs_a_whole_worker(shell: Shell, books: Books) -> N
     books.rows("SELECT jobqueue.enqueue_v1('broken', max_attempts => 1)")
     # What a worker that died left behind, and history that is due to go.
     books.rows("SELECT jobqueue.make_history_partitions(1)")
-    books.rows("INSERT INTO jobqueue.processed_ids VALUES (gen_random_uuid(), now() - '1 year'::interval)")
+    books.rows(
+        "INSERT INTO jobqueue.processed_ids VALUES (gen_random_uuid(), now() - '1 year'::interval)"
+    )
     dead = books.value(
         "INSERT INTO jobqueue.workers (name, hostname, pid, queues, concurrency, expires_at) "
         "VALUES ('w', 'h', 1, '{default}', 1, now() - interval '1 h') RETURNING id"

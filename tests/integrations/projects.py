@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ENV = '''
+ENV = """
 from alembic import context
 from sqlalchemy import create_engine
 import psycopg
@@ -33,16 +33,16 @@ else:
         context.configure(connection=connection, target_metadata=metadata, **OPTIONS)
         with context.begin_transaction():
             context.run_migrations()
-'''
+"""
 
-MODELS = '''
+MODELS = """
 from sqlalchemy import Column, Integer, MetaData, Table
 
 metadata = MetaData()
 Table("orders", metadata, Column("id", Integer, primary_key=True))
-'''
+"""
 
-FIRST = '''
+FIRST = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -59,9 +59,9 @@ def upgrade():
 
 def downgrade():
     op.drop_table("orders")
-'''
+"""
 
-AGAIN = '''
+AGAIN = """
 import sqlalchemy as sa
 from alembic import op
 
@@ -79,9 +79,9 @@ def upgrade():
 
 def downgrade():
     op.drop_column("orders", "note")
-'''
+"""
 
-SCRIPT = '''
+SCRIPT = """
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 
@@ -92,9 +92,9 @@ def upgrade():
 
 def downgrade():
     ${downgrades if downgrades else "pass"}
-'''
+"""
 
-MIGRATE = '''
+MIGRATE = """
 import sys
 
 from alembic import command
@@ -103,7 +103,7 @@ from alembic.config import Config
 config = Config()
 config.set_main_option("script_location", "alembic")
 config.set_main_option("path_separator", "os")
-'''
+"""
 
 
 class AlembicProject:

@@ -63,9 +63,7 @@ def test_a_database_is_migrated_and_checked(tmp_path: Path, empty_database_url: 
         assert "up to date" in again.stdout
 
 
-def test_another_database_is_migrated_by_its_alias(
-    tmp_path: Path, empty_database_url: str
-) -> None:
+def test_another_database_is_migrated_by_its_alias(tmp_path: Path, empty_database_url: str) -> None:
     lite = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     databases = {"default": lite, "queue": database(empty_database_url)}
     done = manage(tmp_path, databases, "jobqueue_migrate", "--database", "queue")

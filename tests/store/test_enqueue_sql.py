@@ -134,7 +134,6 @@ def test_no_jobs_at_all_are_no_error(session):
     ("args", "said"),
     [
         ("'{}'", "args: not a JSON array of objects"),
-        ("NULL", "args: not a JSON array of objects"),
         ("""'[{}, 5, {}]'""", "args of job 2: a JSON number"),
         *(
             (
@@ -164,6 +163,15 @@ def test_ids_of_many_are_kept_and_those_that_are_there_are_met(session):
     assert first == [(one, "inserted"), (two, "inserted")]
     assert session.execute(call, [[three, one]]).fetchall() == [(three, "inserted"), (one, "met")]
     assert [show(session, job_id).args["n"] for job_id in (one, two, three)] == [1, 2, 1]
+
+
+def test_many_of_nothing_is_nothing(session):
+    # jsonb_agg gives NULL where there are no rows.
+    query = (
+        "SELECT * FROM jobqueue.enqueue_many_v1('t', (SELECT jsonb_agg('{}'::jsonb) WHERE false))"
+    )
+    assert session.execute(query).fetchall() == []
+    assert states(session) == {}
 
 
 def test_a_trigger_can_enqueue(session):

@@ -14,7 +14,7 @@ WHEEL = Path(__file__).parent / "jobqueue-0.1.0-py3-none-any.whl"
 CHECKOUT = Path(__file__).parents[2]
 REVISION = "0001"
 
-APPLICATION = '''
+APPLICATION = """
 import os
 import sys
 from pathlib import Path
@@ -63,7 +63,7 @@ if __name__ == "__main__":
         for number in range(start, end - 1):
             count.enqueue(connection, number)
         count_in_a_thread.using(priority="critical", delay=0.1).enqueue(connection, end - 1)
-'''
+"""
 
 
 class Release:
@@ -104,7 +104,16 @@ class Release:
         """Start a worker of this release; its log is in the folder."""
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "jobqueue", "worker", "app:jobs", "--poll", "200ms", *options],
+                [
+                    sys.executable,
+                    "-m",
+                    "jobqueue",
+                    "worker",
+                    "app:jobs",
+                    "--poll",
+                    "200ms",
+                    *options,
+                ],
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,

@@ -131,8 +131,10 @@ def test_a_transaction_that_is_open_meanwhile_is_not_broken(books: Books, first:
         one.execute(first.encode())
         with migrating(books.url):
             until(
-                lambda: books.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1
-                or not migrations.position(books.url).behind,
+                lambda: (
+                    books.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1
+                    or not migrations.position(books.url).behind
+                ),
                 what="the migration waits for the transaction, or is done",
             )
             one.execute("SELECT jobqueue.enqueue_v1('count', '{\"number\": 2}')")

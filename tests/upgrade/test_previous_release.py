@@ -65,9 +65,7 @@ def test_workers_of_both_share_the_work_and_no_job_runs_twice(
 
 def test_the_previous_worker_retries_and_buries(books: Books, old: Release) -> None:
     books.rows("SELECT jobqueue.enqueue_v1('fail_once', '{\"word\": \"again\"}')")
-    books.rows(
-        "SELECT jobqueue.enqueue_v1('forbidden', '{\"word\": \"no\"}', max_attempts => 1)"
-    )
+    books.rows("SELECT jobqueue.enqueue_v1('forbidden', '{\"word\": \"no\"}', max_attempts => 1)")
     old.worker()
     until(lambda: books.unfinished() == 0, what="both end")
     assert books.states() == {"completed": 1, "dead": 1}

@@ -146,9 +146,7 @@ def test_of_contested_jobs_with_one_key_one_waits_and_the_others_say_why_not(
     assert len(pauses) == 1 + number // 100
     expected = {"available": 1} | ({"cancelled": number - 1} if number > 1 else {})
     assert books.states() == expected
-    told = books.rows(
-        "SELECT DISTINCT errors -> 0 ->> 'error' FROM jobqueue.job_history"
-    )
+    told = books.rows("SELECT DISTINCT errors -> 0 ->> 'error' FROM jobqueue.job_history")
     assert told == ([("Duplicate",)] if number > 1 else [])
 
 

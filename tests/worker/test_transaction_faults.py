@@ -139,9 +139,7 @@ def test_a_connection_that_breaks_in_the_block_costs_an_attempt_and_no_effect(
 
 
 @both_kinds
-def test_connections_that_broke_while_nobody_used_them_are_replaced(
-    books: Books, way: Way
-) -> None:
+def test_connections_that_broke_while_nobody_used_them_are_replaced(books: Books, way: Way) -> None:
     jobs = JobQueue()
     task = counting(jobs, way, books.url, retry=AT_ONCE)
     first = task.enqueue(books.connection)
@@ -187,9 +185,7 @@ def test_more_jobs_than_connections_all_finish(books: Books, way: Way) -> None:
     task.enqueue_many(books.connection, [{}] * 200)
 
     async def scenario() -> None:
-        async with running(
-            jobs, books.url, queues={"default": 20}, transaction_connections=3
-        ):
+        async with running(jobs, books.url, queues={"default": 20}, transaction_connections=3):
             await auntil(lambda: books.unfinished() == 0, what="all jobs end")
 
     play(scenario())

@@ -226,9 +226,7 @@ def test_a_block_within_a_block_is_refused_and_does_not_wait_for_itself(
 
 
 @every_way
-def test_a_block_that_failed_may_be_tried_again_in_the_same_attempt(
-    books: Books, way: Way
-) -> None:
+def test_a_block_that_failed_may_be_tried_again_in_the_same_attempt(books: Books, way: Way) -> None:
     jobs = JobQueue()
     using = way.using(books.url)
 

@@ -14,6 +14,7 @@ from time import monotonic
 
 import psycopg
 
+from jobqueue.core.errors import one_line
 from jobqueue.store import maintenance
 from jobqueue.worker.link import Link
 
@@ -24,7 +25,7 @@ Duty = Callable[[Link], Awaitable[float]]
 
 CANDIDATE_SECONDS = 2.0
 # After a duty that failed; the reason is logged.
-FAILED_SECONDS = 5.0
+FAILED_SECONDS = 1.0
 
 
 class Leader:
@@ -50,7 +51,7 @@ class Leader:
                     log.info("leader: this worker now does the maintenance")
                     await self._lead()
             except psycopg.Error as error:
-                reason = " ".join(str(error).split())
+                reason = one_line(error)
                 what = "no longer this worker" if leading else "cannot stand for election"
                 log.warning("leader: %s (%s)", what, reason)
             # Without its session it holds no lock, whatever happened to it.
@@ -72,6 +73,6 @@ class Leader:
             except psycopg.Error as error:
                 if not self._session.open:
                     raise
-                log.warning("%s: failed (%s)", name, " ".join(str(error).split()))
+                log.warning("%s: failed (%s)", name, one_line(error))
                 pause = FAILED_SECONDS
             heapq.heappush(due, (monotonic() + pause, name))

@@ -12,7 +12,7 @@ log = logging.getLogger("jobqueue.worker")
 
 PAUSE_SECONDS = 1.0
 # The search for orphans reads the whole table.
-ORPHANS_PAUSE_SECONDS = 60.0
+ORPHANS_PAUSE_SECONDS = 600.0
 
 
 class Rescue:

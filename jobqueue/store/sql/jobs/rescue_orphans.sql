@@ -1,6 +1,6 @@
 -- Give running jobs whose worker's row no longer exists a worker to be rescued from: an expired
--- one. Only a worker that was stopped past its lease and claimed once more on waking leaves such
--- jobs. Reads the whole table, so it runs seldom.
+-- one. No worker leaves such jobs; somebody who deleted its row by hand does. Reads the whole table,
+-- so it runs seldom.
 WITH orphans AS (
     SELECT DISTINCT job.worker_id
     FROM jobqueue.jobs AS job

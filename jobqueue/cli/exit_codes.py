@@ -1,0 +1,18 @@
+"""What the exit codes mean, to people and to programs."""
+
+from enum import IntEnum
+
+EPILOG = (
+    "Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 database not reached · "
+    "4 schema does not fit · 5 jobs were interrupted at shutdown"
+)
+
+
+class Exit(IntEnum):
+    """Exit codes, as EPILOG tells people."""
+
+    FAILED = 1
+    USAGE = 2
+    DATABASE = 3
+    SCHEMA = 4
+    INTERRUPTED = 5
