@@ -18,7 +18,7 @@ from tests.waiting import until
 from tests.worker.books import Books
 
 EFFECTS = """
-from jobqueue import JobQueue, Secret, current_job
+from jobqueue import JobQueue, current_job
 
 jobs = JobQueue()
 
@@ -105,10 +105,15 @@ def test_a_role_for_workers_runs_a_whole_worker(shell: Shell, books: Books) -> N
     books.rows("SELECT jobqueue.enqueue_v1('quick', delay => '100 ms')")
     books.rows("SELECT jobqueue.enqueue_v1('broken', max_attempts => 1)")
     # What a worker that died left behind, and history that is due to go.
-    books.rows("SELECT jobqueue.make_history_partitions(1)")
     books.rows(
-        "INSERT INTO jobqueue.processed_ids VALUES (gen_random_uuid(), now() - '1 year'::interval)"
+        "INSERT INTO jobqueue.processed_ids VALUES (gen_random_uuid(), now() - interval '1 year')"
     )
+    newest = books.value(
+        "SELECT max(inhrelid::regclass::text) FROM pg_inherits "
+        "WHERE inhparent = 'jobqueue.job_history'::regclass "
+        "AND inhrelid <> 'jobqueue.job_history_default'::regclass"
+    )
+    books.rows(f"DROP TABLE {newest}")
     dead = books.value(
         "INSERT INTO jobqueue.workers (name, hostname, pid, queues, concurrency, expires_at) "
         "VALUES ('w', 'h', 1, '{default}', 1, now() - interval '1 h') RETURNING id"

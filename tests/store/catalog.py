@@ -14,7 +14,8 @@ QUERIES = {
     "columns": """
         SELECT attrelid::regclass::text,
                -- not attnum: a column that was dropped leaves a gap
-               row_number() OVER (PARTITION BY attrelid ORDER BY attnum), attname, format_type(atttypid, atttypmod),
+               row_number() OVER (PARTITION BY attrelid ORDER BY attnum), attname,
+               format_type(atttypid, atttypmod),
                attnotnull, attidentity, pg_get_expr(adbin, adrelid),
                col_description(attrelid, attnum)
         FROM pg_attribute

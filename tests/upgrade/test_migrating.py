@@ -48,8 +48,8 @@ def migrating(url: str) -> Iterator[threading.Thread]:
 
 def kept(books: Books) -> list[tuple[object, ...]]:
     return books.rows(
-        "SELECT id, task, queue, state, priority, args, attempt, max_attempts, errors, enqueued_at, "
-        "run_at, started_at, finished_at, run_ms FROM jobqueue.all_jobs ORDER BY id"
+        "SELECT id, task, queue, state, priority, args, attempt, max_attempts, errors, "
+        "enqueued_at, run_at, started_at, finished_at, run_ms FROM jobqueue.all_jobs ORDER BY id"
     )
 
 
@@ -99,7 +99,7 @@ def test_going_back_lets_the_previous_release_work_again(
     before.enqueue(range(20, 40))
     before.worker()
     until(lambda: books.states() == {"completed": 41}, what="all jobs complete")
-    assert before.notes == names(range(40)) + ["99"]
+    assert before.notes == [*names(range(40)), "99"]
 
 
 def test_a_previous_worker_works_on_while_the_schema_goes_back(

@@ -58,7 +58,7 @@ def test_a_block_whose_lease_was_lost_is_rolled_back_and_the_other_delivery_coun
     job = task.enqueue(books.connection)
 
     async def scenario() -> None:
-        async with running(jobs, books.url, lease_seconds=600):
+        async with running(jobs, books.url, lease_seconds=600, maintenance=False):
             await auntil(gate.entered.is_set, what="the block is entered")
             books.rows("UPDATE jobqueue.workers SET expires_at = now() - interval '1 s'")
             run(books.execute, maintenance.rescue())
