@@ -48,9 +48,10 @@ def chunks(task: Task[..., Any], items: Items) -> Iterator[Statement[Enqueued]]:
     chunk: list[str] = []
     values: list[Mapping[str, object]] = []
     size = 0
+    keyed = task.options.keyed
     for item, arguments in encoded(task, items):
         chunk.append(arguments)
-        values.append(item)
+        values.append(task.signature.with_defaults(item) if keyed else item)
         size += len(arguments)
         if len(chunk) >= CHUNK_JOBS or size >= CHUNK_CHARACTERS:
             yield _chunk(task, chunk, values)

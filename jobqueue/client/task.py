@@ -159,4 +159,7 @@ class Task(Generic[P, R]):
 
         Raises ArgumentError if they do not fit the task's signature.
         """
-        return statements.enqueue(self.name, self.signature.encode(values), self.options, values)
+        encoded = self.signature.encode(values)
+        if self.options.keyed:
+            values = self.signature.with_defaults(values)
+        return statements.enqueue(self.name, encoded, self.options, values)

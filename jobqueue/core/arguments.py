@@ -30,6 +30,9 @@ ARGUMENTS_LIMIT_BYTES = 1_048_576
 _WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
 _ANYTHING = SchemaSerializer(any_schema(), _WRITING)
 
+MASKED = b'"**********"'
+"""What pydantic writes for a secret."""
+
 PLAIN = frozenset({str, int, bool, bytes, datetime, date, time, timedelta, UUID, Decimal})
 """Types of which every value that can be written can be read back."""
 
@@ -78,6 +81,15 @@ class Signature:
         values.update(kwargs)
         return values
 
+    def with_defaults(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Give `values` and the defaults of what is not among them, as the function would see them."""
+        defaults = {
+            name: parameter.default
+            for name, parameter in self.shape.parameters.items()
+            if parameter.default is not inspect.Parameter.empty
+        }
+        return {**defaults, **values}
+
     def encode(self, values: Mapping[str, object]) -> str:
         """Check `values` (by parameter name) and give them as JSON text.
 
@@ -91,7 +103,7 @@ class Signature:
             parameter, rule = self._first_problem(error)
             raise ArgumentError(
                 self.task, parameter, f"{rule}; its signature is {self.shape}"
-            ) from error
+            ) from self._cause(error)
         except (PydanticSerializationError, UnicodeError, ValueError) as error:
             raise self._unserialisable(values, error) from error
         if holds_nul(encoded):
@@ -106,6 +118,13 @@ class Signature:
                 None,
                 f"{len(encoded):,} bytes as JSON, more than {ARGUMENTS_LIMIT_BYTES:,}; "
                 "store the data in a table and enqueue its key",
+            )
+        if not self._plain and MASKED in encoded:
+            raise ArgumentError(
+                self.task,
+                next((name for name, value in values.items() if MASKED in _json(value)), None),
+                "holds a secret that its type writes as asterisks; give the type a serializer "
+                "that writes its value, or pass the secret as an argument of its own",
             )
         if not self._plain:
             self._check_readable(encoded)
@@ -125,7 +144,7 @@ class Signature:
             raise InvalidArguments(
                 f"argument {parameter!r}: {rule}; the job was enqueued for another signature of "
                 f"task {self.task!r}, which is now {self.shape}"
-            ) from error
+            ) from self._cause(error)
         given = [name for name in self._positional_only if name in values]
         # Those before the last one given stand by their defaults: a place cannot be left empty.
         leading = self._positional_only[
@@ -136,6 +155,10 @@ class Signature:
             values.pop(name) if name in values else parameters[name].default for name in leading
         ]
         return positional, values
+
+    def _cause(self, error: ValidationError) -> ValidationError | None:
+        """Give the error, unless it could show a secret in a traceback."""
+        return None if self.secrets else error
 
     @cached_property
     def secrets(self) -> list[str]:
@@ -152,6 +175,12 @@ class Signature:
                 "import it at run time, not only under TYPE_CHECKING"
             ) from error
         hints.pop("return", None)
+        for name, parameter in self.shape.parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD and is_secret(hints.get(name)):
+                raise TaskError(
+                    f"task {self.task!r}: **{name} is secret, but its arguments are shown by names "
+                    "that are not known before; take a dict instead"
+                )
         return hints
 
     @cached_property

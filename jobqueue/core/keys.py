@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from jobqueue.core.duration import Duration, to_seconds
@@ -65,7 +67,7 @@ def make_key(key: Key, values: Mapping[str, Any], *, subject: str) -> str:
 
     Raises ConfigurationError if it is no text, or text that PostgreSQL cannot keep.
     """
-    made = key if isinstance(key, str) else key(**values)
+    made = key if isinstance(key, str) else key(**_taken(key, values))
     if not isinstance(made, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise ConfigurationError(f"{subject} {made!r}: not text; give a str, or a function of one")
     if "\x00" in made or not _encodable(made):
@@ -74,6 +76,20 @@ def make_key(key: Key, values: Mapping[str, Any], *, subject: str) -> str:
             "keep; remove it"
         )
     return made
+
+
+def _taken(key: Callable[..., str], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give those of `values` that the function takes: it need not name them all."""
+    names = _names(key)
+    return values if names is None else {name: values[name] for name in names if name in values}
+
+
+@cache
+def _names(key: Callable[..., str]) -> tuple[str, ...] | None:
+    parameters = inspect.signature(key).parameters.values()
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+        return None
+    return tuple(one.name for one in parameters)
 
 
 def _encodable(text: str) -> bool:

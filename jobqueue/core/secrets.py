@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import SecretBytes, SecretStr, WrapSerializer
 
@@ -34,7 +35,13 @@ def storable_hint(hint: Any) -> Any:  # noqa: ANN401 - any annotation
     """Give the annotation under which a value is written as it is, not as asterisks."""
     if not is_secret(hint):
         return hint
-    return Annotated[hint, WrapSerializer(_reveal, when_used="json")]
+    if hint in _PYDANTIC_SECRETS:
+        return Annotated[hint, WrapSerializer(_reveal, when_used="json")]
+    if hasattr(hint, "__metadata__"):
+        return Annotated[(storable_hint(hint.__origin__), *hint.__metadata__)]
+    inner = tuple(storable_hint(one) for one in get_args(hint))
+    origin = get_origin(hint)
+    return Union[inner] if origin in {Union, UnionType} else origin[inner]
 
 
 def _reveal(value: Any, write: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value

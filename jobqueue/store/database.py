@@ -113,6 +113,9 @@ def executor(connection: psycopg.Connection[Any]) -> Execute:
         # A cursor of our own kind: the connection's row and cursor factories are its owner's.
         with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
             cursor.execute(text.encode(), params)
+            if connection.pgconn.pipeline_status:
+                with connection.pipeline():  # what ends here has its answers
+                    pass
             return cursor.fetchall() if cursor.description else ()
 
     return execute
@@ -124,6 +127,9 @@ def executor_async(connection: psycopg.AsyncConnection[Any]) -> ExecuteAsync:
     async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
         async with psycopg.AsyncCursor(connection, row_factory=tuple_row) as cursor:
             await cursor.execute(text.encode(), params)
+            if connection.pgconn.pipeline_status:
+                async with connection.pipeline():  # what ends here has its answers
+                    pass
             return await cursor.fetchall() if cursor.description else ()
 
     return execute

@@ -78,7 +78,7 @@ DECLARE
     taken integer := coalesce(nullif(pg_catalog.current_setting('jobqueue.keys_taken', true), ''), '0');
 BEGIN
     IF taken >= most_keys THEN
-        RETURN true;  -- the unique index decides; sorted by the caller
+        RETURN false;  -- as contested: to go on without the lock could be a deadlock
     END IF;
     IF NOT pg_catalog.pg_try_advisory_xact_lock(number) THEN
         IF number <= highest THEN
@@ -142,7 +142,8 @@ BEGIN
                 outcome := 'contested';
             END IF;
         END IF;
-        IF waiting.id IS NOT NULL THEN
+        -- A contested job that took this key itself when it was enqueued does not meet itself.
+        IF waiting.id IS NOT NULL AND (repeated OR waiting.id <> enqueue_keyed.id) THEN
             job_id := waiting.id;
             outcome := 'met';
             RETURN;
@@ -159,6 +160,8 @@ BEGIN
             IF FOUND THEN
                 job_id := waiting.id;
                 outcome := 'met';
+                UPDATE jobqueue.idempotency_keys AS known SET job_id = waiting.id
+                WHERE known.hash = once_hash;
                 RETURN;
             END IF;
         END IF;
@@ -173,11 +176,15 @@ BEGIN
                 SELECT * INTO waiting FROM jobqueue.jobs AS job
                 WHERE job.unique_hash = one_hash FOR UPDATE SKIP LOCKED;
             END IF;
-            IF FOUND AND unique_mode = 'skip' THEN
+            IF FOUND THEN
+                UPDATE jobqueue.idempotency_keys AS known SET job_id = waiting.id
+                WHERE known.hash = once_hash;
+            END IF;
+            IF waiting.id IS NOT NULL AND unique_mode = 'skip' THEN
                 job_id := waiting.id;
                 outcome := 'met';
                 RETURN;
-            ELSIF FOUND THEN
+            ELSIF waiting.id IS NOT NULL THEN
                 job_id := waiting.id;
                 outcome := 'replaced';
                 at_time := CASE unique_mode
@@ -200,6 +207,8 @@ BEGIN
                 AND EXISTS (SELECT FROM jobqueue.jobs AS job WHERE job.unique_hash = one_hash)
             THEN
                 outcome := 'contested';  -- it is there, and somebody has it locked
+            ELSIF unique_mode = 'debounce' THEN
+                at_time := least(at_time, moment + unique_window);
             ELSIF unique_mode = 'throttle' THEN
                 SELECT greatest(at_time, throttle.opens_at) INTO at_time
                 FROM (SELECT) AS one

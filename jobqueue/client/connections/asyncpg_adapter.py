@@ -38,7 +38,8 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
                 yield block
 
         await used.copy_to_table(
-            "jobs", source=source(), schema_name="jobqueue", columns=list(COPY_COLUMNS)
+            "jobs", source=source(), schema_name="jobqueue", columns=list(COPY_COLUMNS),
+            encoding="utf8",
         )
 
     return AdaptedAsync(execute, copy)

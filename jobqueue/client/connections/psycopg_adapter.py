@@ -23,7 +23,8 @@ def adapt(connection: object) -> Adapted | None:
             for block in blocks:
                 load.write(block)
 
-    return Adapted(executor(used), copy)
+    # COPY cannot be part of a pipeline.
+    return Adapted(executor(used), None if used.pgconn.pipeline_status else copy)
 
 
 def adapt_async(connection: object) -> AdaptedAsync | None:
@@ -40,4 +41,5 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
             for block in blocks:
                 await load.write(block)
 
-    return AdaptedAsync(executor_async(used), copy)
+    # COPY cannot be part of a pipeline.
+    return AdaptedAsync(executor_async(used), None if used.pgconn.pipeline_status else copy)

@@ -1,6 +1,7 @@
 -- Enqueue one job with a time, an id or keys of the caller's own; otherwise as enqueue.
 -- Ids and moments travel as text: an application may have taught its connection to treat uuid, jsonb
 -- and timestamptz as it likes.
+SELECT job_id::text, outcome
 FROM jobqueue.enqueue_v1(
     task => %(task)s::text,
     args => %(args)s::text::jsonb,
