@@ -67,6 +67,8 @@ ANSWERS = {
     "available": "available: runs as soon as a worker is free",
     "redriven": "redriven: a dead letter no more, with fresh attempts",
     "running": "running: a worker has it; wait until this attempt ends",
+    "blocked": "blocked: needs something else to be done first",
+    "waiting": "waiting: parked until its time or event comes",
     "ended": "ended: nothing to be done; see `jobqueue jobs show`",
     "unknown": "unknown: it never was, or its history was dropped",
 }
@@ -80,7 +82,7 @@ def _act(url: str | None, job_id: UUID, statement: Statement[str], as_json: bool
         print_json({"id": job_id, "answer": answer})
     else:
         console.print(f"job {job_id}: {ANSWERS[answer]}", soft_wrap=True)
-    if answer in {"running", "ended", "unknown"}:
+    if answer in {"running", "blocked", "waiting", "ended", "unknown"}:
         raise typer.Exit(1)
 
 

@@ -436,7 +436,7 @@ LANGUAGE sql VOLATILE SET search_path = '' AS $body$
 $body$;
 
 -- Make a waiting job run now, or put a dead one back. Returns 'available', 'redriven', or why not:
--- 'running', 'ended', 'unknown'.
+-- 'running', 'blocked', 'waiting', 'ended', 'unknown'.
 CREATE FUNCTION jobqueue.retry_v1(id uuid) RETURNS text
 LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
 #variable_conflict use_column
@@ -459,7 +459,7 @@ BEGIN
         found_in := (SELECT state FROM jobqueue.all_jobs WHERE id = retry_v1.id LIMIT 1);
         IF found_in IS NULL THEN
             RETURN 'unknown';
-        ELSIF found_in IN ('available', 'running') THEN
+        ELSIF found_in IN ('available', 'running', 'blocked', 'waiting') THEN
             RETURN found_in;
         ELSIF found_in IN ('completed', 'cancelled') THEN
             RETURN 'ended';
