@@ -82,7 +82,7 @@ class Signature:
         return values
 
     def with_defaults(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Give `values` and the defaults of what is not among them, as the function would see them."""
+        """Give `values` and the defaults of the rest, as the function would see them."""
         defaults = {
             name: parameter.default
             for name, parameter in self.shape.parameters.items()

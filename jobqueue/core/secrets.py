@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -41,7 +43,9 @@ def storable_hint(hint: Any) -> Any:  # noqa: ANN401 - any annotation
         return Annotated[(storable_hint(hint.__origin__), *hint.__metadata__)]
     inner = tuple(storable_hint(one) for one in get_args(hint))
     origin = get_origin(hint)
-    return Union[inner] if origin in {Union, UnionType} else origin[inner]
+    if origin in {Union, UnionType}:
+        return functools.reduce(operator.or_, inner)
+    return origin[inner]
 
 
 def _reveal(value: Any, write: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value

@@ -100,7 +100,7 @@ async def all_transactions(kind: Kind, url: str) -> set[int]:
                             committed.add(number)
         except AssertionError:
             raise
-        except Exception:  # noqa: BLE001 - each driver has its own
+        except Exception:
             assert FAULTS[number % len(FAULTS)] == "killed before commit"
     return committed
 

@@ -55,7 +55,7 @@ def test_whatever_a_function_raises_reaches_the_caller_as_it_is(error: BaseExcep
         with pool(1) as threads:
             try:
                 await threads.call(explode, [], {})
-            except BaseException as caught:  # noqa: BLE001 - that is what is tested
+            except BaseException as caught:
                 return caught
             raise AssertionError("nothing was raised")
 

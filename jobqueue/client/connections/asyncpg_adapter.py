@@ -38,7 +38,10 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
                 yield block
 
         await used.copy_to_table(
-            "jobs", source=source(), schema_name="jobqueue", columns=list(COPY_COLUMNS),
+            "jobs",
+            source=source(),
+            schema_name="jobqueue",
+            columns=list(COPY_COLUMNS),
             encoding="utf8",
         )
 
