@@ -154,7 +154,8 @@ CREATE VIEW jobqueue.all_jobs AS
 COMMENT ON VIEW jobqueue.all_jobs IS 'every job there is: alive, ended and dead';
 
 -- Functions ------------------------------------------------------------------------------------
--- Every name is qualified and search_path is empty, so that no caller's schema can stand in.
+-- Every name is qualified, and search_path ends with the caller's temporary schema, which would come
+-- first if it were not named: no name or type of the caller's can stand in for ours.
 
 -- UUID version 7 (RFC 9562): ordered by time. PostgreSQL 18 has one of its own; before that, the
 -- twelve bits after the version carry the microsecond, so that order holds within a millisecond.
@@ -183,7 +184,7 @@ $install$;
 -- that makes the commits of the whole instance wait for each other, so nobody pays it for a worker
 -- that is busy and will look anyway.
 CREATE FUNCTION jobqueue.wake(queue text) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     IF EXISTS (
         SELECT FROM jobqueue.workers AS worker WHERE worker.sleeping @> ARRAY[wake.queue]
@@ -213,7 +214,7 @@ CREATE FUNCTION jobqueue.enqueue_v1(
     OUT job_id uuid,
     OUT outcome text
 )
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     SELECT many.job_id, many.outcome
     INTO enqueue_v1.job_id, enqueue_v1.outcome
@@ -243,7 +244,7 @@ CREATE FUNCTION jobqueue.enqueue_many_v1(
     OUT outcome text
 )
 RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = '' ROWS 100 AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();
@@ -326,7 +327,7 @@ $body$;
 CREATE FUNCTION jobqueue.check_enqueue(
     task text, args jsonb, queue text, priority integer, max_attempts integer, both_times boolean
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     -- In bytes, as PostgreSQL stores them; 1 MiB of JSON takes 6 at the most.
     args_limit CONSTANT integer := 8388608;
@@ -369,7 +370,7 @@ $body$;
 
 -- Cancel a job that waits. Returns 'cancelled', or why not: 'running', 'ended', 'unknown'.
 CREATE FUNCTION jobqueue.cancel_v1(id uuid) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
     found_in text;
@@ -404,7 +405,7 @@ $body$;
 
 -- Put dead letters back: fresh attempts, their past errors kept. Returns the ids that came back.
 CREATE FUNCTION jobqueue.redrive_many_v1(ids uuid[]) RETURNS SETOF uuid
-LANGUAGE plpgsql VOLATILE SET search_path = '' ROWS 100 AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
 #variable_conflict use_column
 DECLARE
     woken text;
@@ -431,14 +432,14 @@ $body$;
 
 -- Put one dead letter back. True when it was there.
 CREATE FUNCTION jobqueue.redrive_v1(id uuid) RETURNS boolean
-LANGUAGE sql VOLATILE SET search_path = '' AS $body$
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
     SELECT EXISTS (SELECT FROM jobqueue.redrive_many_v1(ARRAY[redrive_v1.id]))
 $body$;
 
 -- Make a waiting job run now, or put a dead one back. Returns 'available', 'redriven', or why not:
 -- 'running', 'blocked', 'waiting', 'ended', 'unknown'.
 CREATE FUNCTION jobqueue.retry_v1(id uuid) RETURNS text
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
     to_queue text;
@@ -473,7 +474,7 @@ $body$;
 -- default partition meanwhile are moved to the day they belong to. Returns how many were made.
 -- Moments are written into statements here, so how they are written must not be the session's choice.
 CREATE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
 SET lock_timeout = '200ms' AS $body$
 DECLARE
     made integer := 0;
@@ -507,7 +508,7 @@ $body$;
 -- Drop the history partitions of days that ended before `before`. Returns how many were dropped.
 -- While one is waited for, every ack waits behind it: so not for long, but again later.
 CREATE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
 SET lock_timeout = '200ms' AS $body$
 DECLARE
     dropped integer := 0;
