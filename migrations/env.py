@@ -34,6 +34,9 @@ def run_on(connection: Connection) -> None:
     """Migrate through `connection`, inside the transaction it is in."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS jobqueue"))
+    # Well below deadlock_timeout: rather than break a transaction that is open meanwhile, we try
+    # again (jobqueue.store.migrations).
+    connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
     context.configure(connection=connection, version_table_schema="jobqueue")
     context.run_migrations()
 

@@ -11,7 +11,8 @@
     ├── SchemaError
     │   ├── SchemaMissing
     │   ├── SchemaTooOld
-    │   └── SchemaTooNew
+    │   ├── SchemaTooNew
+    │   └── SchemaBusy
     ├── NoCurrentJob              `current_job()` outside a job
     ├── AlreadyProcessed          an earlier delivery has made the job's effects
     └── LeaseLost                 the job was given to another worker meanwhile
@@ -86,6 +87,10 @@ class SchemaTooOld(SchemaError):
 
 class SchemaTooNew(SchemaError):
     """The schema no longer has what this release needs."""
+
+
+class SchemaBusy(SchemaError):
+    """A migration could not have the tables to itself."""
 
 
 class NoCurrentJob(JobQueueError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Callable
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -44,7 +43,7 @@ def storable_hint(hint: Any) -> Any:  # noqa: ANN401 - any annotation
     inner = tuple(storable_hint(one) for one in get_args(hint))
     origin = get_origin(hint)
     if origin in {Union, UnionType}:
-        return functools.reduce(operator.or_, inner)
+        return functools.reduce(lambda one, other: one | other, inner)
     return origin[inner]
 
 

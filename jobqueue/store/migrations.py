@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import alembic.command
+import psycopg
 from alembic import context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
+from jobqueue.core.errors import SchemaBusy
 from jobqueue.store.database import to_conninfo
 from jobqueue.store.statement import sql
 
@@ -35,6 +39,10 @@ def run_script(name: str) -> None:
     else:
         # As it stands: no parameter is in it, and its colons and percent signs are its own.
         op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
+
+
+PATIENCE_SECONDS = 60.0
+PAUSE_SECONDS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,7 @@ def position(url: str | None) -> Position:
 
 def upgrade(url: str | None, revision: str = "head") -> None:
     """Migrate up to `revision`, in one transaction; safe to start from many processes at once."""
-    with _connection(url) as connection:
-        alembic.command.upgrade(_config(connection), revision)
+    _persistently(url, alembic.command.upgrade, revision)
 
 
 def upgrade_within(connection: Connection) -> None:
@@ -86,8 +93,30 @@ def upgrade_within(connection: Connection) -> None:
 
 def downgrade(url: str | None, revision: str) -> None:
     """Migrate down to `revision`; `base` takes every table away, jobs included."""
-    with _connection(url) as connection:
-        alembic.command.downgrade(_config(connection), revision)
+    _persistently(url, alembic.command.downgrade, revision)
+
+
+def _persistently(url: str | None, command: Callable[[Config, str], None], revision: str) -> None:
+    """Run a migration, again while others hold a table it needs to itself.
+
+    Raises SchemaBusy after a minute of that.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with _connection(url) as connection:
+                command(_config(connection), revision)
+        except OperationalError as error:
+            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+                raise
+            if time.monotonic() > deadline:
+                raise SchemaBusy(
+                    f"schema: not migrated within {PATIENCE_SECONDS:g} s, its tables were never "
+                    "free; end long transactions that use them, and run it again"
+                ) from error
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
 
 
 def upgrade_sql(start: str | None = None) -> str:
@@ -122,8 +151,6 @@ def _connection(url: str | None) -> Generator[Connection]:
     conninfo = to_conninfo(url, application_name="jobqueue migrate")
 
     def connect() -> object:
-        import psycopg  # noqa: PLC0415 - so that importing this module stays cheap
-
         return psycopg.connect(conninfo)
 
     engine = create_engine("postgresql+psycopg://", creator=connect, poolclass=NullPool)

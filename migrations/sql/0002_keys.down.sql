@@ -1,5 +1,6 @@
 -- Takes away keys and processed ids. Jobs that wait to be settled are made available: their keys are
 -- gone, so nothing is left to decide. The functions are those of 0001 again.
+LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 UPDATE jobqueue.schema_version SET version = 1;
 UPDATE jobqueue.jobs SET state = 'scheduled' WHERE state = 'blocked' AND contested IS NOT NULL;
 DROP VIEW jobqueue.dead_jobs;
@@ -47,7 +48,7 @@ CREATE FUNCTION jobqueue.enqueue_v1(
     OUT job_id uuid,
     OUT outcome text
 )
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     SELECT many.job_id, many.outcome
     INTO enqueue_v1.job_id, enqueue_v1.outcome
@@ -77,7 +78,7 @@ CREATE FUNCTION jobqueue.enqueue_many_v1(
     OUT outcome text
 )
 RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = '' ROWS 100 AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();
@@ -160,7 +161,7 @@ $body$;
 CREATE FUNCTION jobqueue.check_enqueue(
     task text, args jsonb, queue text, priority integer, max_attempts integer, both_times boolean
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     -- In bytes, as PostgreSQL stores them; 1 MiB of JSON takes 6 at the most.
     args_limit CONSTANT integer := 8388608;

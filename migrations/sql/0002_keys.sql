@@ -2,6 +2,10 @@
 --
 -- The enqueue functions gain parameters with defaults: what called them before calls them still.
 
+-- Everything at once, first, and in the order in which enqueues, acks and readers of the view take
+-- their locks: what goes on meanwhile waits. A lock that is not had soon is given up and tried again.
+LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
+
 UPDATE jobqueue.schema_version SET version = 2;
 
 ALTER TABLE jobqueue.jobs
@@ -44,7 +48,7 @@ ALTER TABLE jobqueue.tasks ADD COLUMN secrets text[] NOT NULL DEFAULT '{}';
 
 -- Arguments fit to be shown: secret ones hidden, those of an unknown task as they are.
 CREATE FUNCTION jobqueue.redact(task text, args jsonb) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = '' AS $body$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $body$
     SELECT redact.args || coalesce((
         SELECT pg_catalog.jsonb_object_agg(secret.name, '[redacted]')
         FROM jobqueue.tasks AS known
@@ -57,7 +61,7 @@ $body$;
 
 -- What a key is filed under: of one task, of one kind, of any length.
 CREATE FUNCTION jobqueue.key_hash(kind text, task text, key text) RETURNS bytea
-LANGUAGE sql IMMUTABLE STRICT SET search_path = '' AS $body$
+LANGUAGE sql IMMUTABLE STRICT SET search_path = pg_catalog, pg_temp AS $body$
     SELECT pg_catalog.sha256(pg_catalog.convert_to(
         pg_catalog.concat(kind, ':', pg_catalog.length(task), ':', task, ':', key), 'UTF8'))
 $body$;
@@ -66,7 +70,7 @@ $body$;
 -- it, and waiting for that one might be a deadlock. Keys are waited for in one order only, that of
 -- their numbers, so that no two transactions can wait for each other.
 CREATE FUNCTION jobqueue.take_key(hash bytea) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     -- Each taken key is an entry in a lock table that all sessions share.
     most_keys CONSTANT integer := 500;
@@ -101,7 +105,7 @@ CREATE FUNCTION jobqueue.enqueue_keyed(
     unique_key text, unique_mode text, unique_window interval,
     OUT job_id uuid, OUT outcome text
 )
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();
@@ -262,7 +266,7 @@ $body$;
 -- Decide about jobs whose keys another transaction held when they were enqueued, at most `most` of
 -- them. Waits for nobody: what still cannot be decided stays. Returns how many were decided.
 CREATE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     job jobqueue.jobs;
     answer record;
@@ -304,7 +308,7 @@ $body$;
 -- Forget keys whose time is over, and ids processed before `before`, at most `most` of each: a small
 -- step. Returns how many rows went.
 CREATE FUNCTION jobqueue.prune_keys(before timestamptz, most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     gone integer;
     total integer := 0;
@@ -336,7 +340,7 @@ $body$;
 CREATE FUNCTION jobqueue.task_defaults(
     task text, INOUT queue text, INOUT priority integer, INOUT max_attempts integer
 )
-LANGUAGE plpgsql STABLE SET search_path = '' AS $body$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
     known record;
@@ -356,7 +360,7 @@ CREATE FUNCTION jobqueue.refuse_enqueue(
     task text, queue text, priority integer, max_attempts integer, both_times boolean,
     unique_mode text, unique_window interval
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     problem text := CASE
         WHEN task IS NULL OR task = '' OR length(task) > 200
@@ -383,7 +387,7 @@ END
 $body$;
 
 CREATE FUNCTION jobqueue.refuse_args(args jsonb, item bigint) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $body$
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     IF args IS NULL OR pg_catalog.jsonb_typeof(args) <> 'object' THEN
         RAISE EXCEPTION 'args of job %: a JSON %, not an object; give {"parameter": value}',
@@ -432,7 +436,7 @@ CREATE FUNCTION jobqueue.enqueue_v1(
     OUT job_id uuid,
     OUT outcome text
 )
-LANGUAGE plpgsql VOLATILE SET search_path = '' AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();
@@ -511,7 +515,7 @@ CREATE FUNCTION jobqueue.enqueue_many_v1(
     OUT outcome text
 )
 RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = '' ROWS 100 AS $body$
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();

@@ -11,6 +11,7 @@ import pytest
 
 from jobqueue.store import migrations
 from jobqueue.store.database import to_conninfo
+from tests.store.catalog import described
 from tests.upgrade.previous import REVISION, Release
 from tests.upgrade.test_previous_release import names
 from tests.waiting import until
@@ -22,6 +23,19 @@ def books(empty_database_url: str, before: Release) -> Iterator[Books]:
     it = Books(empty_database_url)
     yield it
     it.close()
+
+
+def test_a_schema_that_came_from_the_previous_release_is_like_a_fresh_one(
+    books: Books, shared_database_url: str
+) -> None:
+    migrations.upgrade(books.url)
+    found, fresh = described(books.url), described(shared_database_url)
+    differing = {
+        kind: sorted(set(found[kind]) ^ set(fresh[kind]))
+        for kind in fresh
+        if found[kind] != fresh[kind]
+    }
+    assert differing == {}
 
 
 @contextmanager
