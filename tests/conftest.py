@@ -90,6 +90,12 @@ def shared_database_url(server_url: str, template: str) -> Iterator[str]:
     yield from new_database(server_url, template)
 
 
+TABLES = (
+    *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
+    *("processed_ids", "idempotency_keys", "throttles"),
+)
+
+
 def emptied(url: str) -> str:
     """Make the database at `url` as good as fresh, which takes a fraction of making one."""
     with psycopg.connect(to_conninfo(url), autocommit=True) as connection:
@@ -97,7 +103,7 @@ def emptied(url: str) -> str:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        for table in ("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"):
+        for table in TABLES:
             connection.execute(sql.SQL("DELETE FROM jobqueue.{}").format(sql.Identifier(table)))
     return url
 

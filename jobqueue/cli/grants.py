@@ -8,7 +8,6 @@ import psycopg
 import typer
 
 from jobqueue.cli.options import DatabaseUrl
-from jobqueue.cli.output import console
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.store.database import check_schema, executor, to_conninfo
 from jobqueue.store.grants import Purpose, grant
@@ -41,7 +40,7 @@ def grants(
             raise ConfigurationError(
                 f"role {role!r}: not in this database; make it with CREATE ROLE"
             ) from error
-    console.print(f"role {role}: may now {purpose}")
+    typer.echo(f"role {role}: may now {purpose}")  # not markup: a role's name may hold brackets
 
 
 def register(app: typer.Typer) -> None:

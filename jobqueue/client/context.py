@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 class Attempt:
     """One run of a job, as its worker keeps it. began: by the worker's monotonic clock, seconds."""
 
-    __slots__ = ("began", "completed", "job", "pools")
+    __slots__ = ("began", "completed", "in_transaction", "job", "pools")
 
     def __init__(self, job: Claimed, pools: Pools, began: float) -> None:
         self.job = job
         self.pools = pools
         self.began = began
+        self.in_transaction = False
+        """whether a transaction of the job's own is open"""
         self.completed = False
         """whether a transaction of the job's own has recorded its completion"""
 

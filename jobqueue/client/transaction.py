@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     AsyncExitStack,
     ExitStack,
+    contextmanager,
 )
 from time import perf_counter
 from types import TracebackType
@@ -50,8 +52,8 @@ class JobTransaction(Generic[Sync_co, Async_co]):
 
     def __enter__(self) -> Sync_co:
         """Begin; raise AlreadyProcessed when there is nothing left to do."""
-        self._check_first()
         with ExitStack() as stack:
+            stack.enter_context(self._only_one())
             connection = stack.enter_context(self._open())
             execute = connections.adapted(connection).execute
             if not run(execute, processed.begin(self._attempt.job)):
@@ -73,8 +75,8 @@ class JobTransaction(Generic[Sync_co, Async_co]):
 
     async def __aenter__(self) -> Async_co:
         """Begin; raise AlreadyProcessed when there is nothing left to do."""
-        self._check_first()
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._only_one())
             connection = await stack.enter_async_context(self._aopen())
             execute = connections.adapted_async(connection).execute
             if not await run_async(execute, processed.begin(self._attempt.job)):
@@ -94,12 +96,21 @@ class JobTransaction(Generic[Sync_co, Async_co]):
         if error is None:
             self._attempt.completed = True
 
-    def _check_first(self) -> None:
-        if self._attempt.completed:
+    @contextmanager
+    def _only_one(self) -> Generator[None]:
+        """Refuse a second block: one within another would wait for it for ever."""
+        attempt = self._attempt
+        if attempt.completed or attempt.in_transaction:
+            how = "is committed and the job completed" if attempt.completed else "is open"
             raise ConfigurationError(
-                f"job {self._attempt.job.id}: its transaction is committed and the job completed; "
+                f"job {attempt.job.id}: its transaction {how}; "
                 "make all its effects in one transaction() block"
             )
+        attempt.in_transaction = True
+        try:
+            yield
+        finally:
+            attempt.in_transaction = False
 
     def _open(self) -> AbstractContextManager[Any]:
         using = self._using

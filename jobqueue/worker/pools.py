@@ -10,10 +10,11 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from jobqueue.store.database import to_conninfo
+from jobqueue.store.database import to_conninfo, worker_conninfo
 
 # An unused connection is given up after so long.
 IDLE_SECONDS = 60.0
+WAIT_SECONDS = 3_600.0
 
 
 class TransactionPools:
@@ -35,7 +36,8 @@ class TransactionPools:
         with self._making:
             if self._pool is None:
                 self._pool = ConnectionPool(**self._settings(), open=True)
-        with self._pool.connection() as connection:
+        # Inside transaction() psycopg refuses a commit by hand, which would part id and effects.
+        with self._pool.connection() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
@@ -44,7 +46,7 @@ class TransactionPools:
         if self._apool is None:
             self._apool = AsyncConnectionPool(**self._settings(), open=False)
         await self._apool.open()  # does nothing when it is open
-        async with self._apool.connection() as connection:
+        async with self._apool.connection() as connection, connection.transaction():
             yield connection
 
     async def close(self) -> None:
@@ -56,8 +58,10 @@ class TransactionPools:
 
     def _settings(self) -> dict[str, Any]:
         return {
-            "conninfo": to_conninfo(self._url, application_name="jobqueue jobs"),
+            "conninfo": worker_conninfo(to_conninfo(self._url, application_name="jobqueue jobs")),
             "min_size": 0,
             "max_size": self._most,
             "max_idle": IDLE_SECONDS,
+            # A job that waits for its turn here is not at fault: its own timeout is what counts.
+            "timeout": WAIT_SECONDS,
         }

@@ -2,5 +2,5 @@
 -- made before. Waits for another delivery of the same job that is in the middle of it.
 -- index: processed_ids_pkey
 INSERT INTO jobqueue.processed_ids (job_id) VALUES (%(job_id)s::text::uuid)
-ON CONFLICT DO NOTHING
+ON CONFLICT (job_id) DO NOTHING
 RETURNING job_id::text
