@@ -19,7 +19,7 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def print_json(value: Any) -> None:  # noqa: ANN401 - whatever orjson writes
+def print_json(value: Any) -> None:  # noqa: ANN401 - whatever json writes
     """Print `value` as one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=_plain) + "\n")
 
