@@ -91,6 +91,7 @@ jobs = Table(
     Column("errors", JSONB),
     Column("unique_key", TEXT),
     Column("unique_hash", BYTEA),
+    Column("unique_asked", MOMENT),
     Column("contested", JSONB),
 )
 Index(
@@ -195,6 +196,28 @@ dead_jobs = Table(
     Column("finished_at", MOMENT),
     Column("run_ms", REAL),
     Column("worker_id", BigInteger),
+    info={"is_view": True},
+)
+
+new_jobs = Table(
+    "new_jobs",
+    metadata,
+    Column("id", UUID),
+    Column("run_at", MOMENT),
+    Column("enqueued_at", MOMENT),
+    Column("priority", SmallInteger),
+    Column("max_attempts", SmallInteger),
+    Column("state", TEXT),
+    Column("queue", TEXT),
+    Column("task", TEXT),
+    Column("args", JSONB),
+    info={"is_view": True},
+)
+
+sleepers = Table(
+    "sleepers",
+    metadata,
+    Column("sleeping", ARRAY(TEXT)),
     info={"is_view": True},
 )
 

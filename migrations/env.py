@@ -9,6 +9,8 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import Connection, create_engine, text
 
+from jobqueue.store.migrations import LOCK_TIMEOUT
+
 # Any constant serves, as long as every release uses the same one.
 MIGRATION_LOCK = 0x6A6F6271
 
@@ -34,9 +36,10 @@ def run_on(connection: Connection) -> None:
     """Migrate through `connection`, inside the transaction it is in."""
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     connection.execute(text("CREATE SCHEMA IF NOT EXISTS jobqueue"))
-    # Well below deadlock_timeout: rather than break a transaction that is open meanwhile, we try
-    # again (jobqueue.store.migrations).
-    connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
+    # Whoever runs it tries again when it ran out (jobqueue.store.migrations).
+    connection.execute(
+        text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": LOCK_TIMEOUT}
+    )
     context.configure(connection=connection, version_table_schema="jobqueue")
     context.run_migrations()
 

@@ -17,6 +17,7 @@ from jobqueue.cli.jobs import show
 from jobqueue.cli.options import AsJson, DatabaseUrl, JobId, JobIds, parse_arguments, parse_moment
 from jobqueue.cli.output import console, errors, print_jobs, print_json
 from jobqueue.cli.session import session
+from jobqueue.core.secrets import HIDDEN
 from jobqueue.store import dead_letters, stats
 from jobqueue.store.dead_letters import Filter
 from jobqueue.store.statement import Statement, run
@@ -67,6 +68,11 @@ def edit(
 ) -> None:
     """Give a dead letter other arguments, before it is redriven."""
     values = parse_arguments(arguments)
+    if hidden := [name for name, value in values.items() if value == HIDDEN]:
+        raise typer.BadParameter(
+            f"argument {hidden[0]!r}: is {HIDDEN}, which only stands for a secret where it is "
+            "shown; give its value"
+        )
     with session(database_url) as execute:
         edited = run(execute, dead_letters.edit(job_id, json.dumps(values)))
     if not edited:

@@ -83,7 +83,7 @@ def enqueue(
         # Nothing is known of the task here: its worker has noted its defaults in the database.
         checked = EnqueueOptions(queue=None, priority=None, max_attempts=None).using(options)
         encoded = json.dumps(values)
-        statement = statements.enqueue(check_task_name(task), encoded, checked, values)
+        statement = statements.enqueue(check_task_name(task), encoded, checked)
     else:
         tasks = load_application(application, imports or ()).tasks
         if task not in tasks:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from jobqueue.core.arguments import holds_nul
+from jobqueue.core.json_values import holds_nul
 from jobqueue.store.database import URL_VARIABLE
 
 DatabaseUrl = Annotated[

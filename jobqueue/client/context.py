@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
-from jobqueue.client.transaction import JobTransaction, Pools
+from jobqueue.client.transaction import JobTransaction
+from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import NoCurrentJob
 from jobqueue.store.jobs import Claimed
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 class Attempt:
     """One run of a job, as its worker keeps it. began: by the worker's monotonic clock, seconds."""
 
-    __slots__ = ("began", "completed", "in_transaction", "job", "pools")
+    __slots__ = ("began", "completed", "in_transaction", "job", "loop", "overruled", "pools")
 
     def __init__(self, job: Claimed, pools: Pools, began: float) -> None:
         self.job = job
@@ -36,6 +38,10 @@ class Attempt:
         """whether a transaction of the job's own is open"""
         self.completed = False
         """whether a transaction of the job's own has recorded its completion"""
+        self.overruled: Exception | None = None
+        """how it ended in truth, whatever the task made of the exception that told it so"""
+        self.loop = asyncio.get_running_loop()
+        """the worker's event loop"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,10 @@ class CurrentJob:
             AsyncEngine or async_sessionmaker, on the queue's database.
         Raises AlreadyProcessed when an earlier delivery has made the effects: the block is not
         entered, and the job ends as completed. Raises LeaseLost at the end of the block when the
-        job was given to another worker meanwhile: everything is rolled back.
+        job was given to another worker meanwhile: everything is rolled back. Raises Snooze when
+        another delivery is in the middle of its block: the job is tried again a second later, and
+        this attempt does not count. Raises ConfigurationError or UnsupportedConnection when `using`
+        gives no transaction, or the block commits by itself.
         """
         return JobTransaction(self._attempt, using)
 

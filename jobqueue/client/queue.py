@@ -11,7 +11,13 @@ from typing import Any, ParamSpec, TypeVar, overload
 import psycopg
 
 from jobqueue.client.task import Task
-from jobqueue.core.errors import DatabaseUnavailable, SchemaMissing, TaskError, one_line
+from jobqueue.core.errors import (
+    ConfigurationError,
+    DatabaseUnavailable,
+    SchemaMissing,
+    TaskError,
+    one_line,
+)
 from jobqueue.core.keys import Key, Unique
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
@@ -90,14 +96,20 @@ class JobQueue:
         Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
         """
-        policy = retry or Retry()
+        policy = Retry() if retry is None else retry
+        if not isinstance(policy, Retry):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise ConfigurationError(
+                f"retry {policy!r}: wrong type; give Retry(attempts=...) of jobqueue"
+            )
         options = EnqueueOptions(
             queue=check_queue_name(queue),
             priority=to_priority(priority),
             max_attempts=policy.attempts,
-            idempotency_key=idempotency_key,
-            unique=unique,
         )
+        if idempotency_key is not None:
+            options = options.using({"idempotency_key": idempotency_key})
+        if unique is not None:
+            options = options.using({"unique": unique})
 
         def register(function: Callable[P, R]) -> Task[P, R]:
             task_name = check_task_name(name or getattr(function, "__name__", ""))

@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
 from jobqueue.client import bulk, connections
+from jobqueue.client.ids import new_id
+from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
 from jobqueue.core.errors import TaskError
-from jobqueue.core.options import EnqueueOptions, UsingOptions
+from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
 from jobqueue.store import workers
 from jobqueue.store.jobs import Enqueued
-from jobqueue.store.statement import Statement, run, run_async
+from jobqueue.store.statement import Statement
 
 if TYPE_CHECKING:
     from jobqueue.client.queue import JobQueue
@@ -69,7 +71,8 @@ class Task(Generic[P, R]):
     def using(self, **options: Unpack[UsingOptions]) -> Task[P, R]:
         """Give this task with other options for what is enqueued through it.
 
-        queue, priority, attempts, delay, run_at, job_id: see UsingOptions.
+        queue, priority, attempts, delay, run_at, job_id, idempotency_key,
+        idempotency_retention, unique: see UsingOptions.
         Raises ConfigurationError for an unknown option or a value out of range.
         """
         other = copy.copy(self)
@@ -82,58 +85,61 @@ class Task(Generic[P, R]):
         Raises ArgumentError if the arguments do not fit, before anything is sent, and
         UnsupportedConnection if it is not a synchronous connection of a known kind.
         """
-        statement = self.statement(self.signature.bind(args, kwargs))
-        return run(connections.adapted(connection).execute, statement)[0]
+        execute = connections.adapted(connection).execute
+        return ask(execute, self.statement(self.signature.bind(args, kwargs)))[0]
 
     async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
-        statement = self.statement(self.signature.bind(args, kwargs))
-        return (await run_async(connections.adapted_async(connection).execute, statement))[0]
+        execute = connections.adapted_async(connection).execute
+        return (await ask_async(execute, self.statement(self.signature.bind(args, kwargs))))[0]
 
     def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.
 
-        Thousands travel in one statement. Raises ArgumentError, with the `row` from 0, for the
-        first item that does not fit; roll back then, as for any error in a transaction.
+        Ten thousand travel in one statement. Raises ArgumentError, with the `row` from 0, for the
+        first item that does not fit; roll back then, since those before it may have been sent. A
+        connection in autocommit mode commits each ten thousand by themselves.
         """
         execute = connections.adapted(connection).execute
         enqueued: list[Enqueued] = []
         for statement in bulk.chunks(self, items):
-            enqueued += run(execute, statement)
+            enqueued += ask(execute, statement)
         return enqueued
 
     def enqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
-        """Enqueue tens of thousands of jobs, from any iterable, and give how many.
+        """Enqueue tens of thousands of jobs, from any iterable, and give how many were inserted.
 
         By COPY, in the transaction of `connection`: nothing is held in memory. Where COPY cannot
         serve (keys, a role that may only enqueue, drivers without it) statements of thousands do.
-        Raises ArgumentError, with the `row` from 0, for the first item that does not fit; roll
-        back then, as for any error in a transaction.
+        Raises ArgumentError, with the `row` from 0, for the first item that does not fit. After
+        COPY none of them is there and the transaction stays usable; otherwise roll back.
         """
+        bulk.check_many(self, items)
         used = connections.adapted(connection)
         if used.copy is not None and not self.options.keyed:
-            [common] = run(used.execute, statements.copy_prepare(self.name, self.options))
+            [common] = ask(used.execute, statements.copy_prepare(self.name, self.options))
             if common.allowed:
-                blocks = bulk.CopyBlocks(self, items, common)
-                used.copy(blocks)
-                run(used.execute, workers.wake([common.queue]))
-                return blocks.rows
-        return sum(len(run(used.execute, one)) for one in bulk.chunks(self, items))
+                loads = bulk.CopyLoads(self, items, common)
+                used.copy(loads)
+                ask(used.execute, workers.wake([common.queue]))
+                return loads.rows
+        return sum(bulk.inserted(ask(used.execute, one)) for one in bulk.chunks(self, items))
 
     async def aenqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
         """Enqueue tens of thousands through an asynchronous `connection`; see `enqueue_bulk`."""
+        bulk.check_many(self, items)
         used = connections.adapted_async(connection)
         if used.copy is not None and not self.options.keyed:
             statement = statements.copy_prepare(self.name, self.options)
-            [common] = await run_async(used.execute, statement)
+            [common] = await ask_async(used.execute, statement)
             if common.allowed:
-                blocks = bulk.CopyBlocks(self, items, common)
-                await used.copy(blocks)
-                await run_async(used.execute, workers.wake([common.queue]))
-                return blocks.rows
+                loads = bulk.CopyLoads(self, items, common)
+                await used.copy(loads)
+                await ask_async(used.execute, workers.wake([common.queue]))
+                return loads.rows
         count = 0
         for one in bulk.chunks(self, items):
-            count += len(await run_async(used.execute, one))
+            count += bulk.inserted(await ask_async(used.execute, one))
         return count
 
     async def aenqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
@@ -141,7 +147,7 @@ class Task(Generic[P, R]):
         execute = connections.adapted_async(connection).execute
         enqueued: list[Enqueued] = []
         for statement in bulk.chunks(self, items):
-            enqueued += await run_async(execute, statement)
+            enqueued += await ask_async(execute, statement)
         return enqueued
 
     def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
@@ -160,6 +166,7 @@ class Task(Generic[P, R]):
         Raises ArgumentError if they do not fit the task's signature.
         """
         encoded = self.signature.encode(values)
-        if self.options.keyed:
-            values = self.signature.with_defaults(values)
-        return statements.enqueue(self.name, encoded, self.options, values)
+        if self.options.plain:
+            return statements.insert(self.name, encoded, self.options, new_id())
+        keys = self.options.keys(self.signature.checked(values)) if self.options.keyed else NO_KEYS
+        return statements.enqueue(self.name, encoded, self.options, keys)

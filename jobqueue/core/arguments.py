@@ -8,31 +8,37 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NotRequired, get_type_hints
 from uuid import UUID
 
+import orjson
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
-from pydantic_core import PydanticSerializationError, SchemaSerializer
-from pydantic_core.core_schema import CoreConfig, any_schema
+from pydantic_core import PydanticSerializationError, SchemaSerializer, from_json
 from typing_extensions import TypedDict
 
-from jobqueue.core.errors import ArgumentError, TaskError
-from jobqueue.core.outcome import InvalidArguments
-from jobqueue.core.secrets import HIDDEN, is_secret, storable_hint
+from jobqueue.core.argument_problems import ArgumentProblems
+from jobqueue.core.errors import TaskError
+from jobqueue.core.json_values import (
+    INTEGER_LIMIT_DIGITS,
+    WRITING,
+    changed,
+    holds_nul,
+    is_loose,
+    to_json_or_nothing,
+)
+from jobqueue.core.secrets import is_secret, storable_hint, writes_asterisks
 
 ARGUMENTS_LIMIT_BYTES = 1_048_576
 """How large one job's arguments may be as JSON: 1 MiB."""
 
-# Bytes travel as base64. JSON has no NaN or infinity: as null they would be lost without a word.
-_WRITING: CoreConfig = {"ser_json_bytes": "base64", "ser_json_inf_nan": "strings"}
-_ANYTHING = SchemaSerializer(any_schema(), _WRITING)
-
 MASKED = b'"**********"'
 """What pydantic writes for a secret."""
 
+SIMPLE = frozenset({str, int, bool})
 PLAIN = frozenset({str, int, bool, bytes, datetime, date, time, timedelta, UUID, Decimal})
 """Types of which every value that can be written can be read back."""
 
@@ -47,6 +53,7 @@ class Signature:
         self.task = task
         self.function = function
         self.shape = inspect.signature(function)
+        self._problems = ArgumentProblems(task, self.shape, lambda: self.secrets)
         for parameter in self.shape.parameters.values():
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 raise TaskError(
@@ -54,6 +61,9 @@ class Signature:
                     "arguments are kept by name, so take a list instead"
                 )
         kinds = {name: parameter.kind for name, parameter in self.shape.parameters.items()}
+        self._extra = next(
+            (name for name, kind in kinds.items() if kind is inspect.Parameter.VAR_KEYWORD), ""
+        )
         self._positional_only = [
             name for name, kind in kinds.items() if kind is inspect.Parameter.POSITIONAL_ONLY
         ]
@@ -67,17 +77,10 @@ class Signature:
         Raises ArgumentError for too many positional arguments, or one given twice.
         """
         if len(args) > len(self._positional):
-            raise ArgumentError(
-                self.task,
-                None,
-                f"{len(args)} given by position, {len(self._positional)} taken; "
-                f"its signature is {self.shape}",
-            )
+            raise self._problems.too_many(len(args), taken=len(self._positional))
         values = dict(zip(self._positional, args, strict=False))
         if twice := values.keys() & kwargs.keys():
-            raise ArgumentError(
-                self.task, min(twice), "given by position and by name; give it once"
-            )
+            raise self._problems.given_twice(min(twice))
         values.update(kwargs)
         return values
 
@@ -90,61 +93,58 @@ class Signature:
         }
         return {**defaults, **values}
 
+    def checked(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Give `values` as the task would get them: of their types, the defaults filled in.
+
+        Raises ArgumentError, naming the parameter, for what does not fit the signature.
+        """
+        try:
+            return self.with_defaults(self._reader.validate_python(values))
+        except (ValidationError, UnicodeError) as error:
+            raise self._problems.refusal(values, error) from self._problems.cause(error)
+
     def encode(self, values: Mapping[str, object]) -> str:
         """Check `values` (by parameter name) and give them as JSON text.
 
-        Raises ArgumentError, naming the parameter, for a wrong type, a value JSON cannot carry,
-        text PostgreSQL cannot keep, or more than ARGUMENTS_LIMIT_BYTES.
+        Raises ArgumentError, naming the parameter, for a wrong type, a value JSON cannot carry or
+        would give back as another, text PostgreSQL cannot keep, or more than ARGUMENTS_LIMIT_BYTES.
         """
         try:
             checked = self._reader.validate_python(values)
-            encoded: bytes = self._writer.to_json(checked, warnings="error", by_alias=True)
-        except ValidationError as error:
-            parameter, rule = self._first_problem(error)
-            raise ArgumentError(
-                self.task, parameter, f"{rule}; its signature is {self.shape}"
-            ) from self._cause(error)
-        except (PydanticSerializationError, UnicodeError, ValueError) as error:
-            raise self._unserialisable(values, error) from error
+            encoded = self._write(checked)
+        except (ValidationError, PydanticSerializationError, UnicodeError, ValueError) as error:
+            raise self._problems.refusal(values, error) from self._problems.cause(error)
         if holds_nul(encoded):
-            raise ArgumentError(
-                self.task,
-                next((name for name, value in values.items() if holds_nul(_json(value))), None),
-                "holds the character NUL, which PostgreSQL cannot keep; remove it or pass bytes",
-            )
+            raise self._problems.nul(values)
         if len(encoded) > ARGUMENTS_LIMIT_BYTES:
-            raise ArgumentError(
-                self.task,
-                None,
-                f"{len(encoded):,} bytes as JSON, more than {ARGUMENTS_LIMIT_BYTES:,}; "
-                "store the data in a table and enqueue its key",
-            )
-        if not self._plain and MASKED in encoded:
-            raise ArgumentError(
-                self.task,
-                next((name for name, value in values.items() if MASKED in _json(value)), None),
-                "holds a secret that its type writes as asterisks; give the type a serializer "
-                "that writes its value, or pass the secret as an argument of its own",
-            )
+            raise self._problems.too_large(len(encoded), limit_bytes=ARGUMENTS_LIMIT_BYTES)
         if not self._plain:
-            self._check_readable(encoded)
+            self._check_unchanged(checked, encoded)
+        elif len(encoded) > INTEGER_LIMIT_DIGITS and (
+            problem := self._problems.too_many_digits(checked)
+        ):
+            raise problem
         return encoded.decode()
+
+    def _write(self, checked: dict[str, Any]) -> bytes:
+        if self._simple:
+            # The same text in a fraction of the time, which every enqueue would pay.
+            with suppress(TypeError):  # such as a number of more than 64 bits
+                return orjson.dumps(checked)
+        return self._writer.to_json(checked, warnings="error", by_alias=True)
 
     def decode(self, stored: str) -> tuple[list[Any], dict[str, Any]]:
         """Read stored JSON as positional and keyword arguments for the function.
 
-        Raises InvalidArguments, naming the parameter, if they no longer fit the signature.
+        Raises InvalidArguments, naming the parameter, if they no longer fit the signature. It is
+        kept with the job: it says nothing of a value, which may be a secret of another signature.
         """
         if stored == "{}" and not self.shape.parameters:
             return [], {}
         try:
             values: dict[str, Any] = self._reader.validate_json(stored)
         except ValidationError as error:
-            parameter, rule = self._first_problem(error)
-            raise InvalidArguments(
-                f"argument {parameter!r}: {rule}; the job was enqueued for another signature of "
-                f"task {self.task!r}, which is now {self.shape}"
-            ) from self._cause(error)
+            raise self._problems.outdated(error) from None
         given = [name for name in self._positional_only if name in values]
         # Those before the last one given stand by their defaults: a place cannot be left empty.
         leading = self._positional_only[
@@ -156,14 +156,14 @@ class Signature:
         ]
         return positional, values
 
-    def _cause(self, error: ValidationError) -> ValidationError | None:
-        """Give the error, unless it could show a secret in a traceback."""
-        return None if self.secrets else error
-
     @cached_property
     def secrets(self) -> list[str]:
         """Names of the parameters that are not to be shown, sorted."""
         return sorted(name for name, hint in self._hints.items() if is_secret(hint))
+
+    def _parameter(self, name: str) -> str:
+        """Give the name of the parameter that takes an argument of this name."""
+        return name if name in self.shape.parameters else self._extra
 
     @cached_property
     def _hints(self) -> dict[str, Any]:
@@ -185,7 +185,7 @@ class Signature:
 
     @cached_property
     def _writer(self) -> SchemaSerializer:
-        return SchemaSerializer(self._reader.core_schema, _WRITING)
+        return SchemaSerializer(self._reader.core_schema, WRITING)
 
     @cached_property
     def _reader(self) -> TypeAdapter[Any]:
@@ -219,71 +219,48 @@ class Signature:
             ) from error
 
     @cached_property
+    def _simple(self) -> bool:
+        """Whether all types are those of JSON, written in one way only."""
+        return self._all_of(SIMPLE)
+
+    @cached_property
     def _plain(self) -> bool:
         """Whether all types are such that what is written can be read back, whatever the value."""
-        return all(self._hints.get(name) in PLAIN for name in self.shape.parameters)
+        return self._all_of(PLAIN)
 
-    def _check_readable(self, encoded: bytes) -> None:
-        """Raise ArgumentError if a worker could not read what was written.
+    def _all_of(self, kinds: frozenset[type]) -> bool:
+        hints = [self._hints.get(name) for name in self.shape.parameters]
+        return all(isinstance(hint, type) and hint in kinds for hint in hints)
+
+    @cached_property
+    def _loose(self) -> frozenset[str]:
+        """The parameters whose type leaves open what comes back from JSON."""
+        parameters = self.shape.parameters
+        return frozenset(name for name in parameters if is_loose(self._hints.get(name, Any)))
+
+    def _check_unchanged(self, checked: dict[str, Any], encoded: bytes) -> None:
+        """Raise ArgumentError if a worker would not read what was given.
 
         A model's own settings may write what its own rules refuse: infinity as null, a field under
-        a name it does not take.
+        a name it does not take. And what has no type comes back as the types that JSON has.
         """
         try:
-            self._reader.validate_json(encoded)
+            read: dict[str, Any] = self._reader.validate_json(encoded)
         except ValidationError as error:
-            parameter, rule = self._first_problem(error)
-            raise ArgumentError(
-                self.task, parameter, f"could not be read back from JSON ({rule}); change its type"
-            ) from error
+            raise self._problems.unreadable(checked, error) from self._problems.cause(error)
+        loose = [name for name in checked if self._parameter(name) in self._loose]
+        for name in loose:
+            if what := changed(checked[name], read.get(name)):
+                raise self._problems.changed(name, what)
+        if MASKED in encoded:
+            self._check_unmasked(checked, read, from_json(encoded))
 
-    def _first_problem(self, error: ValidationError) -> tuple[str | None, str]:
-        """Give the parameter and the rule of the first problem pydantic found."""
-        problem = error.errors(include_url=False)[0]
-        parameter, *inside = problem["loc"] or (None,)
-        name = None if parameter is None else str(parameter)
-        where = f" (at {'.'.join(str(step) for step in inside)})" if inside else ""
-        got = HIDDEN if name in self.secrets else _shown(problem["input"])
-        match problem["type"], inside:
-            case "missing", []:
-                return name, "missing"
-            case "extra_forbidden", []:
-                return name, "not a parameter of the task"
-            case _:
-                message = problem["msg"]
-                return name, f"{message[:1].lower()}{message[1:]}{where}, got {got}"
-
-    def _unserialisable(self, values: Mapping[str, object], cause: Exception) -> ArgumentError:
-        """Say which of `values` cannot be written as JSON."""
-        for name, value in values.items():
-            try:
-                _ANYTHING.to_json(value)
-            except (PydanticSerializationError, UnicodeError, ValueError) as error:
-                return ArgumentError(self.task, name, _why_unserialisable(error))
-        return ArgumentError(self.task, None, _why_unserialisable(cause))
-
-
-def _shown(value: object) -> str:
-    """Show a value in an error."""
-    try:
-        return f"{value!r:.200}"
-    except Exception as error:  # noqa: BLE001 - a value's own __repr__ may raise
-        return f"<a {type(value).__name__} whose repr raises {type(error).__name__}>"
-
-
-def _why_unserialisable(error: Exception) -> str:
-    if isinstance(error, UnicodeError) or "surrogates" in str(error):
-        return "holds a lone surrogate, which is no text; clean it, or pass bytes"
-    return f"cannot be written as JSON ({error}); pass plain data or annotate its type"
-
-
-def holds_nul(encoded: bytes) -> bool:
-    """Whether JSON text holds the character NUL: escaped, by a backslash that is none itself."""
-    return b"\\u0000" in encoded.replace(b"\\\\", b"")
-
-
-def _json(value: object) -> bytes:
-    try:
-        return _ANYTHING.to_json(value)
-    except (PydanticSerializationError, UnicodeError, ValueError):
-        return b""
+    def _check_unmasked(
+        self, checked: dict[str, Any], read: dict[str, Any], written: dict[str, Any]
+    ) -> None:
+        """Raise ArgumentError for a secret written as asterisks, which may also be mere text."""
+        for name, value in checked.items():
+            hint = self._hints.get(self._parameter(name))
+            lost = writes_asterisks(hint) or value != read.get(name)
+            if lost and MASKED in to_json_or_nothing(written.get(name)):
+                raise self._problems.masked(name)

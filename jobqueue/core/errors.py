@@ -103,3 +103,7 @@ class AlreadyProcessed(JobQueueError):
 
 class LeaseLost(JobQueueError):
     """The job was given to another worker meanwhile; the transaction was rolled back."""
+
+
+class PartlyCommitted(ConfigurationError):
+    """A COMMIT sent as SQL has made a part of a job's effects for good; the job ends as dead."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from jobqueue.core.duration import Duration, to_seconds
 from jobqueue.core.errors import ConfigurationError
@@ -24,7 +24,7 @@ class Unique:
     Made by `skip`, `replace`, `debounce` or `throttle`. The key is given up when the job is
     claimed, so a job that runs, or runs again, never stands in the way of a new one.
 
-    window_seconds: for debounce the longest wait, for throttle the time between two starts.
+    window_seconds: for debounce the longest wait, for throttle the time between two due times.
     delay_seconds: for debounce, the delay of each enqueue.
     """
 
@@ -58,7 +58,11 @@ class Unique:
 
     @classmethod
     def throttle(cls, key: Key, *, window: Duration) -> Unique:
-        """Run the first at once, then at most one per `window`, with the last arguments."""
+        """Run the first at once, then at most one per `window`, with the last arguments.
+
+        The windows follow the times at which jobs are due, not those at which a worker comes to
+        start them. Cancelling the job that waits does not open the window sooner.
+        """
         return cls(key, "throttle", to_seconds(window, subject="throttle window"))
 
 
@@ -80,11 +84,16 @@ def make_key(key: Key, values: Mapping[str, Any], *, subject: str) -> str:
 
 def _taken(key: Callable[..., str], values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give those of `values` that the function takes: it need not name them all."""
-    names = _names(key)
+    names = _TAKES.get(key, ())
+    if key not in _TAKES:
+        names = _TAKES[key] = _names(key)
     return values if names is None else {name: values[name] for name in names if name in values}
 
 
-@cache
+# Remembered for as long as the function lives; it may hold on to anything.
+_TAKES: WeakKeyDictionary[Callable[..., str], tuple[str, ...] | None] = WeakKeyDictionary()
+
+
 def _names(key: Callable[..., str]) -> tuple[str, ...] | None:
     parameters = inspect.signature(key).parameters.values()
     if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):

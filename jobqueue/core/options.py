@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import FunctionType, MethodType
@@ -11,10 +11,15 @@ from uuid import UUID
 
 from jobqueue.core.duration import Duration, to_seconds
 from jobqueue.core.errors import ConfigurationError
-from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique
+from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique, make_key
 from jobqueue.core.names import check_queue_name
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import DEFAULT_ATTEMPTS, check_attempts
+
+Keys = tuple[str | None, str | None]
+"""The idempotency key and the unique key of one job."""
+
+NO_KEYS: Keys = (None, None)
 
 
 class UsingOptions(TypedDict, total=False):
@@ -62,9 +67,12 @@ class EnqueueOptions:
 
     @property
     def plain(self) -> bool:
-        """Whether the job has neither a time, nor an id, nor keys of the caller's own."""
+        """Whether nothing is left to decide: every option given, no time, id or key."""
         return (
-            self.delay_seconds is None
+            self.queue is not None
+            and self.priority is not None
+            and self.max_attempts is not None
+            and self.delay_seconds is None
             and self.run_at is None
             and self.job_id is None
             and self.idempotency_key is None
@@ -75,6 +83,17 @@ class EnqueueOptions:
     def keyed(self) -> bool:
         """Whether jobs have keys of the caller's own."""
         return self.idempotency_key is not None or self.unique is not None
+
+    def keys(self, values: Mapping[str, Any]) -> Keys:
+        """Give the keys of a job with `values`, as the task would get them.
+
+        Raises ConfigurationError if one is no text that PostgreSQL can keep.
+        """
+        once, unique = self.idempotency_key, self.unique
+        return (
+            None if once is None else make_key(once, values, subject="idempotency_key"),
+            None if unique is None else make_key(unique.key, values, subject="unique key"),
+        )
 
     def using(self, options: UsingOptions) -> EnqueueOptions:
         """Give a copy with `options` over these.

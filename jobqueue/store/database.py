@@ -116,7 +116,7 @@ def executor(connection: psycopg.Connection[Any]) -> Execute:
             if connection.pgconn.pipeline_status:
                 with connection.pipeline():  # what ends here has its answers
                     pass
-            return cursor.fetchall() if cursor.description else ()
+            return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else ()
 
     return execute
 
@@ -130,7 +130,7 @@ def executor_async(connection: psycopg.AsyncConnection[Any]) -> ExecuteAsync:
             if connection.pgconn.pipeline_status:
                 async with connection.pipeline():  # what ends here has its answers
                     pass
-            return await cursor.fetchall() if cursor.description else ()
+            return await cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else ()
 
     return execute
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from jobqueue.core.keys import make_key
-from jobqueue.core.options import EnqueueOptions
+from jobqueue.core.options import NO_KEYS, EnqueueOptions, Keys
 from jobqueue.store.statement import Statement, first, sql
-
-NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,23 +67,27 @@ def _enqueued(row: tuple[Any, ...]) -> Enqueued:
     return Enqueued(UUID(row[0]), row[1])
 
 
+def insert(task: str, args: str, options: EnqueueOptions, job_id: UUID) -> Statement[Enqueued]:
+    """Insert one job of which nothing is left to decide. args: a JSON object as text.
+
+    job_id: a fresh one, that was never used before.
+    """
+    params = {
+        "id": str(job_id),
+        "task": task,
+        "args": args,
+        "queue": options.queue,
+        "priority": options.priority,
+        "max_attempts": options.max_attempts,
+    }
+    return Statement(sql("jobs/insert"), params, first, (Enqueued(job_id, "inserted"),))
+
+
 def enqueue(
-    task: str, args: str, options: EnqueueOptions, values: Mapping[str, Any] = NO_VALUES
+    task: str, args: str, options: EnqueueOptions, keys: Keys = NO_KEYS
 ) -> Statement[Enqueued]:
-    """Enqueue one job. args: a JSON object as text, of `values`, which keys are made of."""
-    if options.plain:
-        return Statement(
-            sql("jobs/enqueue"),
-            {
-                "task": task,
-                "args": args,
-                "queue": options.queue,
-                "priority": options.priority,
-                "max_attempts": options.max_attempts,
-            },
-            _enqueued,
-        )
-    idempotency_key, unique_key = _keys(options, values)
+    """Enqueue one job. args: a JSON object as text."""
+    idempotency_key, unique_key = keys
     params = _options(options) | {
         "task": task,
         "args": args,
@@ -95,19 +95,21 @@ def enqueue(
         "idempotency_key": idempotency_key,
         "unique_key": unique_key,
     }
-    return Statement(sql("jobs/enqueue_with"), params, _enqueued)
+    return Statement(sql("jobs/enqueue"), params, _enqueued)
 
 
 def enqueue_many(
-    task: str, args: str, options: EnqueueOptions, items: Sequence[Mapping[str, Any]] = ()
+    task: str, args: str, options: EnqueueOptions, keys: Sequence[Keys] = ()
 ) -> Statement[Enqueued]:
-    """Enqueue one job for each object of a JSON array. args: that array as text, of `items`."""
-    keys = [_keys(options, values) for values in items] if options.keyed else []
+    """Enqueue one job for each object of a JSON array. args: that array as text.
+
+    keys: of each job, if they have any.
+    """
     params = _options(options) | {
         "task": task,
         "args": args,
-        "idempotency_keys": [one for one, _ in keys] if options.idempotency_key else None,
-        "unique_keys": [one for _, one in keys] if options.unique else None,
+        "idempotency_keys": [one for one, _ in keys] if keys else None,
+        "unique_keys": [one for _, one in keys] if keys else None,
     }
     return Statement(sql("jobs/enqueue_many"), params, _enqueued)
 
@@ -128,15 +130,6 @@ def _options(options: EnqueueOptions) -> dict[str, Any]:
         "unique_mode": "skip" if unique is None else unique.mode,
         "unique_window_seconds": None if unique is None else unique.window_seconds,
     }
-
-
-def _keys(options: EnqueueOptions, values: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Give the idempotency key and the unique key of a job with `values`."""
-    once, unique = options.idempotency_key, options.unique
-    return (
-        None if once is None else make_key(once, values, subject="idempotency_key"),
-        None if unique is None else make_key(unique.key, values, subject="unique key"),
-    )
 
 
 COPY_COLUMNS = (

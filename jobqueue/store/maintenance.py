@@ -45,6 +45,11 @@ def rescue() -> Statement[Rescued]:
     return Statement(sql("jobs/rescue"), {}, lambda row: Rescued(*row[:3]))
 
 
+def end_transactions() -> Statement[bool]:
+    """End the transactions of jobs whose workers were lost. One row a session."""
+    return Statement(sql("workers/end_transactions"), {}, first)
+
+
 def rescue_orphans() -> Statement[int]:
     """Make running jobs of vanished workers rescuable. One row a worker."""
     return Statement(sql("jobs/rescue_orphans"), {}, first)

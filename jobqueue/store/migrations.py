@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import psycopg
@@ -15,8 +17,8 @@ from alembic import context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from jobqueue.core.errors import SchemaBusy
@@ -33,14 +35,37 @@ def directory() -> Path:
 
 def run_script(name: str) -> None:
     """Run `sql/<name>` as part of the migration that calls this; printed when offline."""
-    text = (directory() / "sql" / name).read_text(encoding="utf-8")
+    script = (directory() / "sql" / name).read_text(encoding="utf-8")
     if context.is_offline_mode():
-        op.get_context().impl.static_output(text)
+        op.get_context().impl.static_output(script)
     else:
-        # As it stands: no parameter is in it, and its colons and percent signs are its own.
-        op.get_bind().exec_driver_sql(text, execution_options={"no_parameters": True})
+        _run_script(op.get_bind(), script)
 
 
+def _run_script(connection: Connection, script: str) -> None:
+    """Run several statements as they stand: no parameters, colons and percent signs their own."""
+    if connection.dialect.driver == "asyncpg":
+        # Through SQLAlchemy it prepares everything, and prepares one statement only.
+        driver: Any = connection.connection.dbapi_connection
+
+        def run_whole(raw: Any) -> Any:  # noqa: ANN401 - asyncpg is not typed
+            return raw.execute(script)
+
+        driver.run_async(run_whole)
+    else:
+        connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _run(connection: Connection, name: str, **params: object) -> Any:  # noqa: ANN401 - a column
+    """Run one statement through whatever driver there is; give the first column, if any."""
+    statement = re.sub(r"%\((\w+)\)s", r":\1", sql(name))
+    result = connection.execute(text(statement), params)
+    return result.scalar() if result.returns_rows else None
+
+
+# Well below deadlock_timeout: rather than break a transaction that is open meanwhile, try again.
+LOCK_TIMEOUT = "200ms"
+LOCK_NOT_AVAILABLE = "55P03"
 PATIENCE_SECONDS = 60.0
 PAUSE_SECONDS = 0.3
 
@@ -85,13 +110,46 @@ def upgrade_within(connection: Connection) -> None:
     if context.is_offline_mode():
         _print_steps()
         return
-    connection.exec_driver_sql(sql("schema/lock"))
-    connection.exec_driver_sql(sql("schema/version_table"))
-    found = connection.exec_driver_sql(sql("schema/revision")).scalar()
+    _run(connection, "schema/lock")
+    _run_script(connection, sql("schema/version_table"))
+    found = _run(connection, "schema/revision")
     for script in _pending(found):
-        script.module.upgrade()
-        found = script.revision
-        connection.exec_driver_sql(sql("schema/set_revision"), {"revision": found})
+        _step_persistently(connection, script)
+
+
+def _step_persistently(connection: Connection, script: Script) -> None:
+    """Run one migration in a savepoint, again while others hold a table it needs to itself.
+
+    A lock it waits for is one that everybody else then waits for too, so it waits for none.
+    Raises SchemaBusy after a minute.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        before = _run(connection, "schema/lock_timeout", limit=LOCK_TIMEOUT)
+        try:
+            with connection.begin_nested():
+                script.module.upgrade()
+                _run(connection, "schema/set_revision", revision=script.revision)
+        except DBAPIError as error:
+            _give_up_or_pause(error, deadline)
+        else:
+            return
+        finally:
+            _run(connection, "schema/lock_timeout", limit=before)
+
+
+def _give_up_or_pause(error: DBAPIError, deadline: float) -> None:
+    """Pause if a lock was not to be had; raise anything else, and SchemaBusy at the deadline."""
+    # By the names that psycopg and asyncpg, and psycopg2, give to it.
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    if code != LOCK_NOT_AVAILABLE:
+        raise error
+    if time.monotonic() > deadline:
+        raise SchemaBusy(
+            f"schema: not migrated within {PATIENCE_SECONDS:g} s, its tables were never free; "
+            "end long transactions that use them, and run it again"
+        ) from error
+    time.sleep(PAUSE_SECONDS)
 
 
 def _print_steps() -> None:
@@ -100,9 +158,9 @@ def _print_steps() -> None:
     show(f"{sql('schema/lock')};")
     show(f"{sql('schema/version_table')};")
     for script in _pending(None):
-        text = (directory() / "sql" / f"{Path(script.path).stem}.sql").read_text(encoding="utf-8")
+        body = (directory() / "sql" / f"{Path(script.path).stem}.sql").read_text(encoding="utf-8")
         step = sql("schema/step")
-        show(step.replace("{revision}", script.revision).replace("{script}", text))
+        show(step.replace("{revision}", script.revision).replace("{script}", body))
 
 
 def downgrade(url: str | None, revision: str) -> None:
@@ -121,14 +179,7 @@ def _persistently(url: str | None, command: Callable[[Config, str], None], revis
             with _connection(url) as connection:
                 command(_config(connection), revision)
         except OperationalError as error:
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
-                raise
-            if time.monotonic() > deadline:
-                raise SchemaBusy(
-                    f"schema: not migrated within {PATIENCE_SECONDS:g} s, its tables were never "
-                    "free; end long transactions that use them, and run it again"
-                ) from error
-            time.sleep(PAUSE_SECONDS)
+            _give_up_or_pause(error, deadline)
         else:
             return
 

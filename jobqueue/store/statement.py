@@ -23,21 +23,27 @@ ExecuteAsync = Callable[[str, Params], Awaitable[Sequence[tuple[Any, ...]]]]
 
 @dataclass(frozen=True, slots=True)
 class Statement(Generic[Row]):
-    """SQL text, its parameters, and what a row of its answer becomes."""
+    """SQL text, its parameters, and what a row of its answer becomes.
+
+    answer: what it comes to if it succeeds and gives no rows, where that is known beforehand.
+    """
 
     text: str
     params: Params
     row: Callable[[tuple[Any, ...]], Row]
+    answer: tuple[Row, ...] = ()
 
 
 def run(execute: Execute, statement: Statement[Row]) -> list[Row]:
     """Execute `statement` and give its rows."""
-    return [statement.row(row) for row in execute(statement.text, statement.params)]
+    rows = execute(statement.text, statement.params)
+    return [statement.row(row) for row in rows] or [*statement.answer]
 
 
 async def run_async(execute: ExecuteAsync, statement: Statement[Row]) -> list[Row]:
     """Execute `statement` and give its rows."""
-    return [statement.row(row) for row in await execute(statement.text, statement.params)]
+    rows = await execute(statement.text, statement.params)
+    return [statement.row(row) for row in rows] or [*statement.answer]
 
 
 @cache

@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from jobqueue.store.database import to_conninfo, worker_conninfo
+from jobqueue.store import processed
+from jobqueue.store.database import executor, executor_async, to_conninfo, worker_conninfo
+from jobqueue.store.statement import run, run_async
 
 # An unused connection is given up after so long.
 IDLE_SECONDS = 60.0
@@ -35,7 +37,13 @@ class TransactionPools:
         """Lend a connection in a transaction, committed at the end, rolled back on an error."""
         with self._making:
             if self._pool is None:
-                self._pool = ConnectionPool(**self._settings(), open=True)
+                self._pool = ConnectionPool(
+                    **self._settings(),
+                    configure=_configure,
+                    # One that broke while nobody used it must not cost a job its attempt.
+                    check=ConnectionPool.check_connection,
+                    open=True,
+                )
         # Inside transaction() psycopg refuses a commit by hand, which would part id and effects.
         with self._pool.connection() as connection, connection.transaction():
             yield connection
@@ -44,7 +52,12 @@ class TransactionPools:
     async def aconnection(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
         """Lend an asynchronous connection; as `connection`."""
         if self._apool is None:
-            self._apool = AsyncConnectionPool(**self._settings(), open=False)
+            self._apool = AsyncConnectionPool(
+                **self._settings(),
+                configure=_aconfigure,
+                check=AsyncConnectionPool.check_connection,
+                open=False,
+            )
         await self._apool.open()  # does nothing when it is open
         async with self._apool.connection() as connection, connection.transaction():
             yield connection
@@ -65,3 +78,13 @@ class TransactionPools:
             # A job that waits for its turn here is not at fault: its own timeout is what counts.
             "timeout": WAIT_SECONDS,
         }
+
+
+def _configure(connection: psycopg.Connection[Any]) -> None:
+    run(executor(connection), processed.session())
+    connection.commit()
+
+
+async def _aconfigure(connection: psycopg.AsyncConnection[Any]) -> None:
+    await run_async(executor_async(connection), processed.session())
+    await connection.commit()

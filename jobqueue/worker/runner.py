@@ -13,8 +13,8 @@ from typing import Any
 
 from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.client.task import Task
-from jobqueue.client.transaction import Pools
-from jobqueue.core.errors import AlreadyProcessed, LeaseLost, one_line
+from jobqueue.client.transaction_source import Pools
+from jobqueue.core.errors import AlreadyProcessed, LeaseLost, PartlyCommitted, one_line
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
 from jobqueue.core.retry import Retry
 from jobqueue.store.jobs import Claimed
@@ -137,7 +137,9 @@ class Runner:
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             self._failed(task, attempt, error, perf_counter() - began)
         else:
-            if not attempt.completed:
+            if attempt.overruled is not None:
+                self._failed(task, attempt, attempt.overruled, perf_counter() - began)
+            elif not attempt.completed:
                 self._acker.completed(job, perf_counter() - began)
         finally:
             line.running -= 1
@@ -162,6 +164,7 @@ class Runner:
             what = _named(error)
             log.error("job %s %s: completed, but then raised %s", job.task, job.id, what)
             return
+        error = attempt.overruled or error
         if isinstance(error, AlreadyProcessed):
             log.info("%s", error)
             self._acker.completed(job, seconds)
@@ -172,6 +175,8 @@ class Runner:
         if self._interrupting and not isinstance(error, Snooze | Cancel | Retry):
             # Whatever it made of its cancellation, it was our doing.
             verdict = self._interruption()
+        elif isinstance(error, PartlyCommitted):
+            verdict = Verdict(Kind.DEAD, error=error)
         else:
             verdict = judge(
                 error,

@@ -3,7 +3,7 @@
 LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 UPDATE jobqueue.schema_version SET version = 1;
 UPDATE jobqueue.jobs SET state = 'scheduled' WHERE state = 'blocked' AND contested IS NOT NULL;
-DROP VIEW jobqueue.dead_jobs;
+DROP VIEW jobqueue.dead_jobs, jobqueue.new_jobs, jobqueue.sleepers;
 CREATE OR REPLACE VIEW jobqueue.all_jobs AS
     SELECT id, task, queue, state, priority, args, attempt, max_attempts, errors,
            enqueued_at, run_at, started_at, NULL::timestamptz AS finished_at, NULL::real AS run_ms,
@@ -17,16 +17,21 @@ CREATE OR REPLACE VIEW jobqueue.all_jobs AS
     SELECT id, task, queue, 'dead', priority, args, attempt, max_attempts, errors,
            enqueued_at, run_at, started_at, finished_at, NULL::real, worker_id
     FROM jobqueue.dead_letters;
+ALTER FUNCTION jobqueue.wake SECURITY INVOKER;
 DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.enqueue_keyed,
+    jobqueue.insert_keyed, jobqueue.first_due, jobqueue.meet_waiting, jobqueue.find_waiting,
+    jobqueue.meet_once,
     jobqueue.settle_contested, jobqueue.prune_keys, jobqueue.take_key, jobqueue.key_hash,
     jobqueue.task_defaults, jobqueue.refuse_enqueue, jobqueue.refuse_args, jobqueue.redact;
 ALTER FUNCTION jobqueue.make_history_partitions SECURITY INVOKER;
 ALTER FUNCTION jobqueue.drop_history_partitions SECURITY INVOKER;
 GRANT EXECUTE ON FUNCTION jobqueue.make_history_partitions, jobqueue.drop_history_partitions
     TO PUBLIC;
+DROP TYPE jobqueue.keyed_job;
 DROP TABLE jobqueue.processed_ids, jobqueue.idempotency_keys, jobqueue.throttles;
 ALTER TABLE jobqueue.tasks DROP COLUMN secrets;
-ALTER TABLE jobqueue.jobs DROP COLUMN unique_key, DROP COLUMN unique_hash, DROP COLUMN contested;
+ALTER TABLE jobqueue.jobs DROP COLUMN unique_key, DROP COLUMN unique_hash,
+    DROP COLUMN unique_asked, DROP COLUMN contested;
 
 -- Enqueue one job in the caller's transaction.
 --   task          name under which a worker registered it

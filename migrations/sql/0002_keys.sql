@@ -11,9 +11,12 @@ UPDATE jobqueue.schema_version SET version = 2;
 ALTER TABLE jobqueue.jobs
     ADD COLUMN unique_key text,
     ADD COLUMN unique_hash bytea,
+    ADD COLUMN unique_asked timestamptz,
     ADD COLUMN contested jsonb;
 COMMENT ON COLUMN jobqueue.jobs.unique_key IS
     'key of a job that waits; given up when it is claimed, so that a retry never meets it';
+COMMENT ON COLUMN jobqueue.jobs.unique_asked IS
+    'when the last enqueue was made that replaced this job; older ones no longer change it';
 COMMENT ON COLUMN jobqueue.jobs.contested IS
     'keys another open transaction held: settled by the leader, blocked until then';
 CREATE UNIQUE INDEX jobs_unique ON jobqueue.jobs (unique_hash) WHERE unique_hash IS NOT NULL;
@@ -46,15 +49,19 @@ CREATE INDEX processed_ids_processed_at ON jobqueue.processed_ids (processed_at)
 -- Which arguments are secret, so that whatever shows a job can hide them.
 ALTER TABLE jobqueue.tasks ADD COLUMN secrets text[] NOT NULL DEFAULT '{}';
 
--- Arguments fit to be shown: secret ones hidden, those of an unknown task as they are.
+-- Arguments fit to be shown: secret ones hidden, and all those of a task that no worker has entered
+-- yet, for nobody knows which of them are secret.
 CREATE FUNCTION jobqueue.redact(task text, args jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $body$
-    SELECT redact.args || coalesce((
-        SELECT pg_catalog.jsonb_object_agg(secret.name, '[redacted]')
-        FROM jobqueue.tasks AS known
-        CROSS JOIN LATERAL pg_catalog.unnest(known.secrets) AS secret (name)
-        WHERE known.name = redact.task AND redact.args ? secret.name
-    ), '{}')
+    SELECT CASE WHEN pg_catalog.jsonb_typeof(redact.args) = 'object'
+        THEN redact.args || coalesce((
+            SELECT pg_catalog.jsonb_object_agg(given.name, '[redacted]')
+            FROM pg_catalog.jsonb_object_keys(redact.args) AS given (name)
+            LEFT JOIN jobqueue.tasks AS known ON known.name = redact.task
+            WHERE known.name IS NULL OR given.name = ANY (known.secrets)
+        ), '{}')
+        ELSE '"[redacted]"'  -- inserted by hand, and no job that could run
+    END
 $body$;
 
 -- Keys -----------------------------------------------------------------------------------------
@@ -96,170 +103,261 @@ BEGIN
 END
 $body$;
 
--- One enqueue with an id or keys of the caller's own; defaults are filled in and checked already.
--- Never waits for a row another transaction has locked: what cannot be decided now is contested,
--- and settled by the leader as soon as it can be.
-CREATE FUNCTION jobqueue.enqueue_keyed(
-    task text, args jsonb, queue text, priority integer, due timestamptz, max_attempts integer,
-    id uuid, repeated boolean, idempotency_key text, idempotency_retention interval,
-    unique_key text, unique_mode text, unique_window interval,
-    OUT job_id uuid, OUT outcome text
+-- An enqueue with an id or keys of the caller's own, its defaults filled in and checked.
+CREATE TYPE jobqueue.keyed_job AS (
+    id uuid,
+    repeated boolean,  -- the caller's own id, perhaps not for the first time
+    task text,
+    args jsonb,
+    queue text,
+    priority integer,
+    max_attempts integer,
+    due timestamptz,
+    enqueued_at timestamptz,
+    settling boolean,  -- it was contested, and others may have enqueued since
+    idempotency_key text,
+    idempotency_retention interval,
+    unique_key text,
+    unique_mode text,
+    unique_window interval
+);
+
+-- The job that an enqueue's idempotency key meets; NULL if the key is now its own. Contested: another
+-- transaction is deciding about that key.
+CREATE FUNCTION jobqueue.meet_once(
+    job jobqueue.keyed_job, key_hash bytea, OUT met_id uuid, OUT contested boolean
 )
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
-#variable_conflict use_column
 DECLARE
     moment timestamptz := pg_catalog.clock_timestamp();
-    at_time timestamptz := enqueue_keyed.due;
-    once_hash bytea := jobqueue.key_hash('idempotency', task, idempotency_key);
-    one_hash bytea := jobqueue.key_hash('unique', task, unique_key);
-    request jsonb;
-    waiting jobqueue.jobs;
 BEGIN
-    job_id := enqueue_keyed.id;
+    contested := false;
+    SELECT known.job_id INTO met_id FROM jobqueue.idempotency_keys AS known
+    WHERE known.hash = key_hash AND known.expires_at > moment;
+    IF NOT FOUND THEN
+        contested := NOT jobqueue.take_key(key_hash);
+        IF contested THEN
+            RETURN;
+        END IF;
+        INSERT INTO jobqueue.idempotency_keys AS known (hash, task, key, job_id, expires_at)
+        VALUES (key_hash, job.task, job.idempotency_key, job.id,
+                moment + job.idempotency_retention)
+        ON CONFLICT (hash) DO UPDATE
+        SET job_id = excluded.job_id, expires_at = excluded.expires_at
+        WHERE known.expires_at <= moment;
+        IF NOT FOUND THEN
+            SELECT known.job_id INTO met_id FROM jobqueue.idempotency_keys AS known
+            WHERE known.hash = key_hash;
+        END IF;
+    END IF;
+    -- A contested job that took this key itself when it was enqueued does not meet itself.
+    IF met_id = job.id AND NOT job.repeated THEN
+        met_id := NULL;
+    END IF;
+END
+$body$;
+
+-- The job that waits under a unique key, locked until the caller commits; NULL if none does, and then
+-- the key is the caller's. Contested: it cannot be said without waiting for another transaction, and
+-- that one may be waiting for us.
+CREATE FUNCTION jobqueue.find_waiting(
+    key_hash bytea, mode text, OUT waiting_id uuid, OUT contested boolean
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    -- Most likely a claim has the job locked, and no claim takes long.
+    looks CONSTANT integer := 10;
+    its_state text;
+BEGIN
+    contested := false;
+    FOR look IN 0 .. looks LOOP
+        -- Shared is enough for skip: the job it met must not start before the caller commits, or it
+        -- would not see what the caller wrote.
+        IF mode = 'skip' THEN
+            SELECT job.id, job.state INTO waiting_id, its_state FROM jobqueue.jobs AS job
+            WHERE job.unique_hash = key_hash FOR SHARE SKIP LOCKED;
+        ELSIF look > 0 THEN
+            SELECT job.id, job.state INTO waiting_id, its_state FROM jobqueue.jobs AS job
+            WHERE job.unique_hash = key_hash FOR UPDATE SKIP LOCKED;
+        END IF;
+        IF its_state = 'running' THEN
+            -- A worker of an older release leaves the key with a job it claims.
+            UPDATE jobqueue.jobs AS job SET unique_key = NULL, unique_hash = NULL
+            WHERE job.id = waiting_id;
+            waiting_id := NULL;
+            its_state := NULL;
+        END IF;
+        IF waiting_id IS NOT NULL THEN
+            RETURN;
+        END IF;
+        -- The first look of skip is without the key: many may meet one job at once.
+        IF look = 0 THEN
+            contested := NOT jobqueue.take_key(key_hash);
+            IF contested THEN
+                RETURN;
+            END IF;
+        ELSIF NOT EXISTS (SELECT FROM jobqueue.jobs AS job WHERE job.unique_hash = key_hash) THEN
+            RETURN;
+        ELSE
+            PERFORM pg_catalog.pg_sleep(0.002);
+        END IF;
+    END LOOP;
+    contested := true;
+END
+$body$;
+
+-- What an enqueue does to the job that waits under its key: 'met', or 'replaced'.
+CREATE FUNCTION jobqueue.meet_waiting(job jobqueue.keyed_job, waiting_id uuid) RETURNS text
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    waiting jobqueue.jobs;
+    at_time timestamptz;
+    due_now boolean;
+BEGIN
+    IF job.unique_mode = 'skip' THEN
+        RETURN 'met';
+    END IF;
+    SELECT * INTO waiting FROM jobqueue.jobs AS one WHERE one.id = waiting_id;
+    IF job.settling AND coalesce(waiting.unique_asked, waiting.enqueued_at) > job.enqueued_at THEN
+        RETURN 'met';  -- something newer was asked for since
+    END IF;
+    at_time := CASE job.unique_mode
+        WHEN 'debounce' THEN least(job.due, waiting.enqueued_at + job.unique_window)
+        WHEN 'throttle' THEN waiting.run_at
+        ELSE job.due
+    END;
+    due_now := at_time <= pg_catalog.clock_timestamp();
+    UPDATE jobqueue.jobs AS one
+    SET args = job.args, queue = job.queue, priority = job.priority,
+        max_attempts = job.max_attempts, run_at = at_time,
+        unique_asked = CASE WHEN job.settling THEN job.enqueued_at
+                            ELSE pg_catalog.clock_timestamp() END,
+        state = CASE WHEN due_now THEN 'available' ELSE 'scheduled' END
+    WHERE one.id = waiting_id;
+    IF due_now THEN
+        PERFORM jobqueue.wake(job.queue);
+    END IF;
+    RETURN 'replaced';
+END
+$body$;
+
+-- When a job that is the first to wait under its key is due.
+CREATE FUNCTION jobqueue.first_due(job jobqueue.keyed_job, key_hash bytea) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    at_time timestamptz := job.due;
+BEGIN
+    IF job.unique_mode = 'debounce' THEN
+        at_time := least(at_time, job.enqueued_at + job.unique_window);
+    ELSIF job.unique_mode = 'throttle' THEN
+        SELECT greatest(at_time, throttle.opens_at) INTO at_time
+        FROM (SELECT) AS one
+        LEFT JOIN jobqueue.throttles AS throttle ON throttle.hash = key_hash;
+        INSERT INTO jobqueue.throttles AS throttle (hash, opens_at)
+        VALUES (key_hash, at_time + job.unique_window)
+        ON CONFLICT (hash) DO UPDATE SET opens_at = excluded.opens_at;
+    END IF;
+    RETURN at_time;
+END
+$body$;
+
+-- One enqueue with an id or keys of the caller's own. What cannot be decided now is contested, and
+-- settled by the leader as soon as it can be. It waits for no key another transaction has taken, but
+-- for its own id it does: two callers that repeat each other's ids do so in the same order.
+CREATE FUNCTION jobqueue.enqueue_keyed(
+    job jobqueue.keyed_job, OUT job_id uuid, OUT outcome text
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    once_hash bytea := jobqueue.key_hash('idempotency', job.task, job.idempotency_key);
+    one_hash bytea := jobqueue.key_hash('unique', job.task, job.unique_key);
+    contested boolean := false;
+    met_id uuid;
+BEGIN
+    job_id := job.id;
     outcome := 'inserted';
 
     -- 1. The same id again: whatever became of the job in the meantime, there is only one.
-    IF repeated AND EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = enqueue_keyed.id)
-    THEN
+    IF job.repeated AND EXISTS (SELECT FROM jobqueue.all_jobs AS known WHERE known.id = job.id) THEN
         outcome := 'met';
         RETURN;
     END IF;
 
     -- 2. The same key again, within its retention.
     IF once_hash IS NOT NULL THEN
-        SELECT known.job_id INTO waiting.id
-        FROM jobqueue.idempotency_keys AS known
-        WHERE known.hash = once_hash AND known.expires_at > moment;
-        IF NOT FOUND THEN
-            IF jobqueue.take_key(once_hash) THEN
-                INSERT INTO jobqueue.idempotency_keys AS known (hash, task, key, job_id, expires_at)
-                VALUES (once_hash, enqueue_keyed.task, idempotency_key, enqueue_keyed.job_id,
-                        moment + idempotency_retention)
-                ON CONFLICT (hash) DO UPDATE
-                SET job_id = excluded.job_id, expires_at = excluded.expires_at
-                WHERE known.expires_at <= moment;
-                IF NOT FOUND THEN
-                    SELECT known.job_id INTO waiting.id
-                    FROM jobqueue.idempotency_keys AS known WHERE known.hash = once_hash;
-                END IF;
-            ELSE
-                outcome := 'contested';
-            END IF;
-        END IF;
-        -- A contested job that took this key itself when it was enqueued does not meet itself.
-        IF waiting.id IS NOT NULL AND (repeated OR waiting.id <> enqueue_keyed.id) THEN
-            job_id := waiting.id;
+        SELECT once.met_id, once.contested INTO met_id, contested
+        FROM jobqueue.meet_once(job, once_hash) AS once;
+        IF met_id IS NOT NULL THEN
+            job_id := met_id;
             outcome := 'met';
             RETURN;
         END IF;
     END IF;
 
     -- 3. A job with this key that still waits.
-    IF one_hash IS NOT NULL AND outcome <> 'contested' THEN
-        IF unique_mode = 'skip' THEN
-            -- Shared, until the caller commits: the job it met must not start before then, or it
-            -- would not see what the caller wrote.
-            SELECT * INTO waiting FROM jobqueue.jobs AS job
-            WHERE job.unique_hash = one_hash FOR SHARE SKIP LOCKED;
-            IF FOUND THEN
-                job_id := waiting.id;
-                outcome := 'met';
-                UPDATE jobqueue.idempotency_keys AS known SET job_id = waiting.id
-                WHERE known.hash = once_hash;
-                RETURN;
-            END IF;
-        END IF;
-        IF NOT jobqueue.take_key(one_hash) THEN
-            outcome := 'contested';
-        ELSE
-            IF unique_mode = 'skip' THEN
-                -- Only a claim can have it locked now, and no claim takes long.
-                SELECT * INTO waiting FROM jobqueue.jobs AS job
-                WHERE job.unique_hash = one_hash FOR SHARE;
-            ELSE
-                SELECT * INTO waiting FROM jobqueue.jobs AS job
-                WHERE job.unique_hash = one_hash FOR UPDATE SKIP LOCKED;
-            END IF;
-            IF FOUND THEN
-                UPDATE jobqueue.idempotency_keys AS known SET job_id = waiting.id
-                WHERE known.hash = once_hash;
-            END IF;
-            IF waiting.id IS NOT NULL AND unique_mode = 'skip' THEN
-                job_id := waiting.id;
-                outcome := 'met';
-                RETURN;
-            ELSIF waiting.id IS NOT NULL THEN
-                job_id := waiting.id;
-                outcome := 'replaced';
-                at_time := CASE unique_mode
-                    WHEN 'debounce' THEN
-                        least(at_time, waiting.enqueued_at + unique_window)
-                    WHEN 'throttle' THEN waiting.run_at
-                    ELSE at_time
-                END;
-                UPDATE jobqueue.jobs AS job
-                SET args = enqueue_keyed.args, queue = enqueue_keyed.queue,
-                    priority = enqueue_keyed.priority, max_attempts = enqueue_keyed.max_attempts,
-                    run_at = at_time,
-                    state = CASE WHEN at_time > moment THEN 'scheduled' ELSE 'available' END
-                WHERE job.id = waiting.id;
-                IF at_time <= moment THEN
-                    PERFORM jobqueue.wake(enqueue_keyed.queue);
-                END IF;
-                RETURN;
-            ELSIF unique_mode <> 'skip'
-                AND EXISTS (SELECT FROM jobqueue.jobs AS job WHERE job.unique_hash = one_hash)
-            THEN
-                outcome := 'contested';  -- it is there, and somebody has it locked
-            ELSIF unique_mode = 'debounce' THEN
-                at_time := least(at_time, moment + unique_window);
-            ELSIF unique_mode = 'throttle' THEN
-                SELECT greatest(at_time, throttle.opens_at) INTO at_time
-                FROM (SELECT) AS one
-                LEFT JOIN jobqueue.throttles AS throttle ON throttle.hash = one_hash;
-                INSERT INTO jobqueue.throttles AS throttle (hash, opens_at)
-                VALUES (one_hash, at_time + unique_window)
-                ON CONFLICT (hash) DO UPDATE SET opens_at = excluded.opens_at;
-            END IF;
+    IF one_hash IS NOT NULL AND NOT contested THEN
+        SELECT found.waiting_id, found.contested INTO met_id, contested
+        FROM jobqueue.find_waiting(one_hash, job.unique_mode) AS found;
+        IF met_id IS NOT NULL THEN
+            UPDATE jobqueue.idempotency_keys AS known SET job_id = met_id
+            WHERE known.hash = once_hash;
+            job_id := met_id;
+            outcome := jobqueue.meet_waiting(job, met_id);
+            RETURN;
+        ELSIF NOT contested THEN
+            job.due := jobqueue.first_due(job, one_hash);
         END IF;
     END IF;
 
-    -- 4. Insert it: under its key, or as what the leader is to settle.
-    IF outcome = 'contested' THEN
-        request := pg_catalog.jsonb_build_object(
-            'idempotency_key', idempotency_key, 'idempotency_retention', idempotency_retention,
-            'unique_key', unique_key, 'unique_mode', unique_mode, 'unique_window', unique_window);
-        one_hash := NULL;
-        outcome := 'inserted';
+    -- 4. None of these: it is new.
+    IF NOT jobqueue.insert_keyed(job, one_hash, contested) THEN
+        -- The same id or key, committed since we looked. Look again.
+        SELECT again.job_id, again.outcome INTO enqueue_keyed.job_id, enqueue_keyed.outcome
+        FROM jobqueue.enqueue_keyed(job) AS again;
+    ELSIF job.repeated AND (
+        EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = job.id)
+        OR EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = job.id))
+    THEN
+        -- Enqueued and ended by others since we looked.
+        DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+        outcome := 'met';
     END IF;
-    INSERT INTO jobqueue.jobs AS job (
+END
+$body$;
+
+-- Insert a job under its key, or as what the leader is to settle. False: its id or key is there.
+CREATE FUNCTION jobqueue.insert_keyed(
+    job jobqueue.keyed_job, key_hash bytea, contested boolean
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    due_now boolean := job.due <= pg_catalog.clock_timestamp();
+BEGIN
+    INSERT INTO jobqueue.jobs (
         id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args,
         unique_key, unique_hash, contested)
     VALUES (
-        enqueue_keyed.job_id, at_time, moment, enqueue_keyed.priority, enqueue_keyed.max_attempts,
-        CASE WHEN request IS NOT NULL THEN 'blocked'
-             WHEN at_time > moment THEN 'scheduled'
-             ELSE 'available' END,
-        enqueue_keyed.queue, enqueue_keyed.task, enqueue_keyed.args,
-        CASE WHEN one_hash IS NOT NULL THEN unique_key END, one_hash, request)
+        job.id, job.due, job.enqueued_at, job.priority, job.max_attempts,
+        CASE WHEN insert_keyed.contested THEN 'blocked'
+             WHEN due_now THEN 'available'
+             ELSE 'scheduled' END,
+        job.queue, job.task, job.args,
+        CASE WHEN NOT insert_keyed.contested THEN job.unique_key END,
+        CASE WHEN NOT insert_keyed.contested THEN key_hash END,
+        CASE WHEN insert_keyed.contested THEN pg_catalog.jsonb_build_object(
+            'idempotency_key', job.idempotency_key,
+            'idempotency_retention', job.idempotency_retention,
+            'unique_key', job.unique_key,
+            'unique_mode', job.unique_mode,
+            'unique_window', job.unique_window) END)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
-        -- The same id or key, committed since we looked. Look again.
-        SELECT again.job_id, again.outcome INTO enqueue_keyed.job_id, enqueue_keyed.outcome
-        FROM jobqueue.enqueue_keyed(
-            enqueue_keyed.task, enqueue_keyed.args, enqueue_keyed.queue, enqueue_keyed.priority,
-            enqueue_keyed.due, enqueue_keyed.max_attempts, enqueue_keyed.id, repeated,
-            idempotency_key, idempotency_retention, unique_key, unique_mode, unique_window) AS again;
-    ELSIF repeated AND (
-        EXISTS (SELECT FROM jobqueue.job_history AS past WHERE past.id = enqueue_keyed.id)
-        OR EXISTS (SELECT FROM jobqueue.dead_letters AS dead WHERE dead.id = enqueue_keyed.id))
-    THEN
-        -- Enqueued and ended by others since we looked.
-        DELETE FROM jobqueue.jobs AS job WHERE job.id = enqueue_keyed.id;
-        outcome := 'met';
-    ELSIF request IS NULL AND at_time <= moment THEN
-        PERFORM jobqueue.wake(enqueue_keyed.queue);
+        RETURN false;
     END IF;
+    IF due_now AND NOT insert_keyed.contested THEN
+        PERFORM jobqueue.wake(job.queue);
+    END IF;
+    RETURN true;
 END
 $body$;
 
@@ -278,13 +376,14 @@ BEGIN
         ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED
     LOOP
         DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
-        SELECT * INTO answer FROM jobqueue.enqueue_keyed(
-            job.task, job.args, job.queue, job.priority, job.run_at, job.max_attempts, job.id, false,
+        SELECT * INTO answer FROM jobqueue.enqueue_keyed(ROW(
+            job.id, false, job.task, job.args, job.queue, job.priority, job.max_attempts,
+            job.run_at, job.enqueued_at, true,
             job.contested ->> 'idempotency_key',
             (job.contested ->> 'idempotency_retention')::interval,
             job.contested ->> 'unique_key',
             job.contested ->> 'unique_mode',
-            (job.contested ->> 'unique_window')::interval);
+            (job.contested ->> 'unique_window')::interval)::jobqueue.keyed_job);
         IF answer.outcome <> 'inserted' THEN
             INSERT INTO jobqueue.job_history (
                 id, run_at, enqueued_at, finished_at, priority, attempt, max_attempts, state, queue,
@@ -358,7 +457,7 @@ DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.check_enqu
 -- What enqueue refuses, said so that a person at a psql prompt can mend it.
 CREATE FUNCTION jobqueue.refuse_enqueue(
     task text, queue text, priority integer, max_attempts integer, both_times boolean,
-    unique_mode text, unique_window interval
+    unique_mode text, unique_window interval, idempotency_retention interval
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
@@ -373,7 +472,9 @@ DECLARE
             THEN pg_catalog.format('max_attempts %s: not between 1 and 32767', max_attempts)
         WHEN both_times
             THEN 'run_at and delay: both given; give one of them'
-        WHEN unique_mode NOT IN ('skip', 'replace', 'debounce', 'throttle')
+        WHEN idempotency_retention IS NULL
+            THEN 'idempotency_retention: NULL; leave it out for 30 days'
+        WHEN unique_mode IS NULL OR unique_mode NOT IN ('skip', 'replace', 'debounce', 'throttle')
             THEN pg_catalog.format(
                 'unique_mode %L: unknown; use skip, replace, debounce or throttle', unique_mode)
         WHEN unique_mode IN ('debounce', 'throttle') AND unique_window IS NULL
@@ -455,12 +556,12 @@ BEGIN
        OR enqueue_v1.priority NOT BETWEEN -32768 AND 32767
        OR enqueue_v1.max_attempts NOT BETWEEN 1 AND 32767
        OR enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL
-       OR unique_mode <> 'skip'
+       OR unique_mode IS DISTINCT FROM 'skip' OR idempotency_retention IS NULL
     THEN
         PERFORM jobqueue.refuse_enqueue(
             enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts,
             enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, unique_mode,
-            unique_window);
+            unique_window, idempotency_retention);
     END IF;
     IF enqueue_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_v1.args) <> 'object'
        OR pg_catalog.pg_column_size(enqueue_v1.args) > 8388608
@@ -470,11 +571,12 @@ BEGIN
 
     IF enqueue_v1.id IS NOT NULL OR idempotency_key IS NOT NULL OR unique_key IS NOT NULL THEN
         SELECT keyed.job_id, keyed.outcome INTO enqueue_v1.job_id, enqueue_v1.outcome
-        FROM jobqueue.enqueue_keyed(
-            enqueue_v1.task, enqueue_v1.args, enqueue_v1.queue, enqueue_v1.priority, due,
-            enqueue_v1.max_attempts, coalesce(enqueue_v1.id, jobqueue.uuid_v7()),
-            enqueue_v1.id IS NOT NULL, idempotency_key, idempotency_retention,
-            unique_key, unique_mode, unique_window) AS keyed;
+        FROM jobqueue.enqueue_keyed(ROW(
+            coalesce(enqueue_v1.id, jobqueue.uuid_v7()), enqueue_v1.id IS NOT NULL,
+            enqueue_v1.task, enqueue_v1.args, enqueue_v1.queue, enqueue_v1.priority,
+            enqueue_v1.max_attempts, due, moment, false, idempotency_key,
+            idempotency_retention,
+            unique_key, unique_mode, unique_window)::jobqueue.keyed_job) AS keyed;
         RETURN;
     END IF;
 
@@ -543,7 +645,7 @@ BEGIN
         enqueue_many_v1.task, enqueue_many_v1.queue, enqueue_many_v1.priority,
         enqueue_many_v1.max_attempts,
         enqueue_many_v1.run_at IS NOT NULL AND enqueue_many_v1.delay IS NOT NULL,
-        unique_mode, unique_window);
+        unique_mode, unique_window, idempotency_retention);
     SELECT one.value, one.position INTO refused
     FROM pg_catalog.jsonb_array_elements(enqueue_many_v1.args) WITH ORDINALITY AS one (value, position)
     WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
@@ -581,7 +683,8 @@ BEGIN
     done_ids := pg_catalog.array_fill(NULL::uuid, ARRAY[jobs_given]);
     done_outcomes := pg_catalog.array_fill(NULL::text, ARRAY[jobs_given]);
     FOR item IN
-        -- Ids are made in the order given, keys are taken in the order of their numbers.
+        -- Ids are made in the order given; keys are taken in the order of their numbers, and ids of
+        -- the caller's own in theirs, so that those who do the same do not wait for each other.
         SELECT numbered.*
         FROM (
             SELECT coalesce(one.id, jobqueue.uuid_v7()) AS id, one.id IS NOT NULL AS repeated,
@@ -596,13 +699,14 @@ BEGIN
         ORDER BY least(
             jobqueue.key_hash('idempotency', enqueue_many_v1.task, numbered.idempotency_key),
             jobqueue.key_hash('unique', enqueue_many_v1.task, numbered.unique_key)),
-            numbered.position
+            CASE WHEN numbered.repeated THEN numbered.id END, numbered.position
     LOOP
         SELECT keyed.job_id, keyed.outcome INTO job_id, outcome
-        FROM jobqueue.enqueue_keyed(
-            enqueue_many_v1.task, item.args, enqueue_many_v1.queue, enqueue_many_v1.priority, due,
-            enqueue_many_v1.max_attempts, item.id, item.repeated, item.idempotency_key,
-            idempotency_retention, item.unique_key, unique_mode, unique_window) AS keyed;
+        FROM jobqueue.enqueue_keyed(ROW(
+            item.id, item.repeated, enqueue_many_v1.task, item.args, enqueue_many_v1.queue,
+            enqueue_many_v1.priority, enqueue_many_v1.max_attempts, due, moment, false,
+            item.idempotency_key, idempotency_retention, item.unique_key, unique_mode,
+            unique_window)::jobqueue.keyed_job) AS keyed;
         done_ids[item.position] := job_id;
         done_outcomes[item.position] := outcome;
     END LOOP;
@@ -612,6 +716,26 @@ BEGIN
             AS one (id, outcome);
 END
 $body$;
+
+-- Where clients insert a job of which nothing is left to decide: its id is fresh, it has no keys, it
+-- is due now. For such a job, which most are, a function is a third of what an enqueue costs, and an
+-- INSERT into this view, by the rights of its owner, is none. It refuses what enqueue_v1 refuses.
+CREATE VIEW jobqueue.new_jobs AS
+    SELECT id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args
+    FROM jobqueue.jobs
+    WHERE state = 'available'
+      AND task <> '' AND pg_catalog.length(task) <= 200
+      AND queue <> '' AND pg_catalog.length(queue) <= 63
+      AND max_attempts >= 1
+      AND pg_catalog.jsonb_typeof(args) = 'object'
+      AND pg_catalog.pg_column_size(args) <= 8388608
+    WITH LOCAL CHECK OPTION;
+COMMENT ON VIEW jobqueue.new_jobs IS
+    'where clients insert jobs that are due now; in SQL call enqueue_v1, which fills in defaults';
+
+CREATE VIEW jobqueue.sleepers AS SELECT sleeping FROM jobqueue.workers;
+COMMENT ON VIEW jobqueue.sleepers IS
+    'queues in which a worker sleeps: whoever enqueues into one of them notifies';
 
 -- The view hides secret arguments; whoever may read only the view never sees them.
 CREATE OR REPLACE VIEW jobqueue.all_jobs AS
@@ -643,27 +767,33 @@ ALTER FUNCTION jobqueue.enqueue_v1 SECURITY DEFINER;
 ALTER FUNCTION jobqueue.enqueue_many_v1 SECURITY DEFINER;
 ALTER FUNCTION jobqueue.task_defaults SECURITY DEFINER;
 ALTER FUNCTION jobqueue.redact SECURITY DEFINER;
+ALTER FUNCTION jobqueue.wake SECURITY DEFINER;
 ALTER FUNCTION jobqueue.make_history_partitions SECURITY DEFINER;
 ALTER FUNCTION jobqueue.drop_history_partitions SECURITY DEFINER;
 REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1,
     jobqueue.make_history_partitions, jobqueue.drop_history_partitions FROM PUBLIC;
 
--- Who could enqueue until now, by a right to the table, still can.
+-- Who could enqueue or look after history until now, by a right to a table, still can.
 DO $keep$
 DECLARE
-    holder text;
+    may record;
 BEGIN
-    FOR holder IN
-        SELECT DISTINCT CASE WHEN one.grantee = 0 THEN 'PUBLIC'
-                             ELSE one.grantee::regrole::text END
-        FROM pg_catalog.pg_class AS class
+    FOR may IN
+        SELECT DISTINCT given.rights,
+               CASE WHEN one.grantee = 0 THEN 'PUBLIC' ELSE one.grantee::regrole::text END AS role
+        FROM (VALUES
+            ('jobs', 'INSERT', 'EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1'),
+            ('jobs', 'INSERT', 'INSERT ON jobqueue.new_jobs'),
+            ('jobs', 'INSERT', 'SELECT ON jobqueue.sleepers'),
+            ('job_history', 'DELETE', 'EXECUTE ON FUNCTION jobqueue.make_history_partitions,'
+                ' jobqueue.drop_history_partitions')
+        ) AS given (relation, privilege, rights)
+        JOIN pg_catalog.pg_class AS class
+            ON class.oid = pg_catalog.format('jobqueue.%I', given.relation)::regclass
         CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS one
-        WHERE class.oid = 'jobqueue.jobs'::regclass AND one.privilege_type = 'INSERT'
+        WHERE one.privilege_type = given.privilege
     LOOP
-        EXECUTE pg_catalog.format(
-            'GRANT EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1,
-                jobqueue.make_history_partitions, jobqueue.drop_history_partitions TO %s',
-            holder);
+        EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);
     END LOOP;
 END
 $keep$;

@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take them away; jobs that wait for a contested key are cancelled."""
+    """Take them away; a job that waits for a contested key runs, its key forgotten."""
     run_script("0002_keys.down.sql")

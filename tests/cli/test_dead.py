@@ -60,7 +60,10 @@ def test_dead_letters_are_listed_newest_first_and_filtered(
 def test_a_dead_letter_is_given_other_arguments_and_redriven(
     shell: Shell, books: Books, graves: dict[str, UUID]
 ) -> None:
+    books.enter_task("greet")
     job_id = graves["greet"]
+    pasted = shell.quick("dead", "edit", str(job_id), '{"name": "[redacted]"}')
+    assert (pasted.returncode, "give its value" in pasted.stderr) == (2, True)
     edited = shell.quick("dead", "edit", str(job_id), '{"name": "Ada"}')
     assert edited.returncode == 0
     assert f"jobqueue dead redrive {job_id}" in edited.stdout

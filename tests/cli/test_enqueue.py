@@ -19,6 +19,7 @@ def test_a_job_is_enqueued_with_arguments_and_the_defaults_nobody_noted(
     done = shell.run("enqueue", "greet", '{"name": "Ada", "times": 2}')
     assert (done.returncode, done.stderr) == (0, "")
     outcome, job_id = done.stdout.split()
+    books.enter_task("greet")
     record = books.job(UUID(job_id))
     assert outcome == "inserted"
     assert (record.task, record.args) == ("greet", {"name": "Ada", "times": 2})

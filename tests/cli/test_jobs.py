@@ -46,6 +46,7 @@ def test_jobs_of_every_state_are_listed_and_filtered(shell: Shell, books: Books)
 
 def test_one_job_is_shown_with_everything_known_of_it(shell: Shell, books: Books) -> None:
     dead = books.bury("send_mail", queue="email", args='{"address": "ada@example.org"}')
+    books.enter_task("send_mail")
     shown = shell.quick("jobs", "show", str(dead)).stdout
     for part in (
         str(dead),
@@ -60,6 +61,13 @@ def test_one_job_is_shown_with_everything_known_of_it(shell: Shell, books: Books
     record = shell.json("jobs", "show", str(dead))
     assert (record["state"], record["args"]) == ("dead", {"address": "ada@example.org"})
     assert record["errors"][0]["message"] == "it [broke] badly"
+
+
+def test_the_arguments_of_a_task_no_worker_has_are_hidden(shell: Shell, books: Books) -> None:
+    dead = str(books.bury("send_mail", args='{"address": "ada@example.org"}'))
+    for command in ("jobs", "dead"):
+        assert '{"address":"[redacted]"}' in shell.quick(command, "show", dead).stdout
+        assert "ada" not in shell.quick(command, "list", "--json").stdout
 
 
 def test_a_waiting_job_is_cancelled_and_a_running_one_is_not(shell: Shell, books: Books) -> None:

@@ -18,5 +18,15 @@ def rows(url: str, query: str, *params: object) -> list[dict[str, Any]]:
 
 
 def jobs(url: str) -> list[dict[str, Any]]:
-    """Give every job that is committed, in the order of enqueue."""
-    return rows(url, "SELECT * FROM jobqueue.all_jobs ORDER BY enqueued_at, id")
+    """Give every job that is committed, in the order of enqueue, with the arguments it will get.
+
+    The view hides those of tasks that no worker has entered, as these are.
+    """
+    return rows(
+        url,
+        "SELECT shown.*, kept.args FROM jobqueue.all_jobs AS shown JOIN ("
+        "SELECT id, args FROM jobqueue.jobs "
+        "UNION ALL SELECT id, args FROM jobqueue.job_history "
+        "UNION ALL SELECT id, args FROM jobqueue.dead_letters) AS kept USING (id) "
+        "ORDER BY shown.enqueued_at, id",
+    )

@@ -11,10 +11,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import sqlalchemy
 from psycopg import sql
+from sqlalchemy.orm import Session
 
 from jobqueue import ArgumentError, ConfigurationError, JobQueue, Retry, Unique
 from jobqueue.store.database import to_conninfo
+from jobqueue.store.grants import Purpose, grants
 from tests.client.books import jobs, rows
 from tests.client.kinds import KINDS, Kind
 
@@ -94,9 +97,9 @@ def test_the_row_that_does_not_fit_is_named_and_a_rollback_leaves_nothing(kind, 
 @every_kind
 def test_keys_are_respected_in_bulk(kind: Kind, database_url: str):
     task = note.using(unique=Unique.skip(lambda number: str(number % 3)))
-    assert asyncio.run(bulk(kind, database_url, task, [{"number": n} for n in range(10)])) == 10
+    assert asyncio.run(bulk(kind, database_url, task, [{"number": n} for n in range(10)])) == 3
     once = note.using(idempotency_key=lambda number: str(number % 4))
-    asyncio.run(bulk(kind, database_url, once, [{"number": n} for n in range(10)]))
+    assert asyncio.run(bulk(kind, database_url, once, [{"number": n} for n in range(10)])) == 4
     assert sorted(job["args"]["number"] for job in jobs(database_url)) == [0, 0, 1, 1, 2, 2, 3]
 
 
@@ -149,17 +152,13 @@ def test_a_job_id_for_many_is_refused(connection):
 
 @contextmanager
 def enqueuer(url: str) -> Iterator[psycopg.Connection]:
-    """A session of a role that may call the functions and touch no table."""
+    """A session of a role that may enqueue and touch no table."""
     name = f"enqueuer_{uuid4().hex}"
     with psycopg.connect(to_conninfo(url), autocommit=True) as owner:
         role = sql.Identifier(name)
         owner.execute(sql.SQL("CREATE ROLE {}").format(role))
         try:
-            for grant in (
-                "USAGE ON SCHEMA jobqueue",
-                "EXECUTE ON FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1",
-            ):
-                owner.execute(sql.SQL("GRANT " + grant + " TO {}").format(role))
+            owner.execute(grants(name, Purpose.ENQUEUE))
             with psycopg.connect(to_conninfo(url)) as session:
                 session.execute(sql.SQL("SET ROLE {}").format(role))
                 session.commit()
@@ -189,3 +188,72 @@ def test_memory_stays_flat_while_a_generator_is_enqueued(connection, database_ur
         tracemalloc.stop()
     connection.rollback()
     assert peak < 4_000_000
+
+
+@every_kind
+def test_after_a_row_that_does_not_fit_the_transaction_is_usable(kind: Kind, database_url: str):
+    async def bad_then_good() -> None:
+        async with kind.open(database_url) as connection:
+            await kind.enqueue(note, connection, number=1)
+            rows_given = ({"number": n} if n < 300 else {"wrong": n} for n in range(301))
+            with pytest.raises(ArgumentError):
+                await kind.enqueue_bulk(note, connection, rows_given)
+            await kind.enqueue(note, connection, number=2)
+            await kind.commit(connection)
+
+    asyncio.run(bad_then_good())
+    assert [job["args"]["number"] for job in in_order(database_url)] == [1, 2]
+
+
+def test_a_job_id_for_bulk_is_refused_before_anything_is_sent(connection):
+    with pytest.raises(ConfigurationError, match="of one job"):
+        note.using(job_id=uuid4()).enqueue_bulk(connection, [{"number": 1}])
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_role_that_may_also_insert_needs_no_more_for_bulk(database_url):
+    with enqueuer(database_url) as session:
+        role = session.execute("SELECT current_user").fetchone()
+        assert role is not None
+        with psycopg.connect(to_conninfo(database_url), autocommit=True) as owner:
+            right = sql.SQL("GRANT INSERT ON jobqueue.jobs TO {}")
+            owner.execute(right.format(sql.Identifier(role[0])))
+        assert note.enqueue_bulk(session, ({"number": n} for n in range(20))) == 20
+        session.commit()
+
+
+def test_a_generator_may_use_the_connection_it_enqueues_through(connection, database_url):
+    """Rows read by a server-side cursor become jobs, in one transaction."""
+
+    def from_the_database():
+        with connection.cursor("numbers") as cursor:
+            cursor.itersize = 100
+            for (number,) in cursor.execute("SELECT generate_series(1, 25000)"):
+                yield {"number": number}
+
+    connection.execute("SET statement_timeout = '30s'")
+    assert note.enqueue_bulk(connection, from_the_database()) == 25_000
+    connection.commit()
+    stored = in_order(database_url)
+    assert [job["args"]["number"] for job in stored] == list(range(1, 25_001))
+
+
+def test_a_session_may_read_while_it_enqueues_in_bulk(database_url):
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(to_conninfo(database_url))
+    )
+    with Session(engine) as session, session.begin():
+        session.execute(sqlalchemy.text("SET LOCAL statement_timeout = '30s'"))
+
+        def from_the_session():
+            for number in range(3):
+                yield {"number": session.scalar(sqlalchemy.select(number))}
+
+        assert note.enqueue_bulk(session, from_the_session()) == 3
+    engine.dispose()
+    assert len(in_order(database_url)) == 3
+
+
+def test_bulk_counts_what_was_inserted_and_not_what_was_met(connection):
+    keyed = note.using(unique=Unique.skip("one"))
+    assert keyed.enqueue_bulk(connection, ({"number": n} for n in range(5))) == 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -28,6 +32,15 @@ def pay(invoice: int, note: str = "") -> None: ...
 
 @queue.task
 def refund(invoice: int, note: str = "") -> None: ...
+
+
+USER = UUID("0190a0a0-0000-7000-8000-0000000000ab")
+
+
+def by_day(day: date, user: UUID) -> None: ...
+
+
+def by_number(number: int) -> None: ...
 
 
 def by_invoice(invoice: int) -> str:
@@ -197,3 +210,55 @@ def test_a_key_met_by_way_of_a_unique_key_names_the_job_that_exists(connection, 
     connection.commit()
     again = enqueue(database_url)
     assert again.id in {job["id"] for job in jobs(database_url)}
+
+
+def test_a_key_is_made_of_what_the_task_will_get(connection):
+    seen = []
+
+    def key(day: date, user: UUID) -> str:
+        seen.append((day, user))
+        return f"{day.isoformat()} {user}"
+
+    keyed = JobQueue().task(idempotency_key=key)(by_day)
+    first = keyed.enqueue(connection, date(2026, 1, 2), USER)
+    text: Any = str(USER).upper()
+    day: Any = "2026-01-02"
+    assert keyed.enqueue(connection, day, text) == Enqueued(first.id, "met")
+    [again] = keyed.enqueue_many(connection, [{"day": "2026-01-02", "user": str(USER)}])
+    assert again.outcome == "met"
+    assert set(seen) == {(date(2026, 1, 2), USER)}
+
+
+def test_a_key_that_cannot_be_made_names_the_item(connection):
+    keyed = JobQueue().task(idempotency_key=lambda number: str(1 // number))(by_number)
+    with pytest.raises(ZeroDivisionError) as caught:
+        keyed.enqueue_many(connection, [{"number": 1}, {"number": 0}])
+    assert caught.value.__notes__ == ["item 1 of task 'by_number'"]
+
+
+def test_an_empty_key_in_many_is_a_key(connection):
+    keyed = JobQueue().task(idempotency_key="")(by_number)
+    outcomes = [one.outcome for one in keyed.enqueue_many(connection, [{"number": 1}] * 3)]
+    assert outcomes == ["inserted", "met", "met"]
+
+
+@pytest.mark.parametrize("option", [{"unique": "k"}, {"idempotency_key": 42}], ids=str)
+def test_what_is_no_key_is_refused_when_the_task_is_registered(option):
+    with pytest.raises(ConfigurationError, match="wrong type"):
+        JobQueue().task(**option)(by_number)
+
+
+def test_functions_that_made_a_key_are_let_go(connection):
+    task = JobQueue().task(by_number)
+
+    class Large:
+        pass
+
+    def enqueue_once() -> weakref.ref[Large]:
+        large = Large()
+        task.using(idempotency_key=lambda number: f"{number} {large}").enqueue(connection, 1)
+        return weakref.ref(large)
+
+    left = [enqueue_once() for _ in range(1_000)]
+    gc.collect()
+    assert sum(one() is not None for one in left) == 0

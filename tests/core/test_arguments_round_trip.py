@@ -226,13 +226,14 @@ def test_a_task_without_parameters_takes_nothing():
 
 def test_the_stored_json_is_an_object_by_parameter_name():
     stored = Signature("task", every_kind).encode(
-        {"first": 1, "second": 2, "fourth": Shape.ROUND, "extra": NOON}
+        {"first": 1, "second": 2, "third": NOON, "fourth": Shape.ROUND, "extra": ["x", None]}
     )
     assert json.loads(stored) == {
         "first": 1,
         "second": 2,
+        "third": "2030-06-01T12:30:15.123456Z",
         "fourth": "round",
-        "extra": "2030-06-01T12:30:15.123456Z",
+        "extra": ["x", None],
     }
 
 

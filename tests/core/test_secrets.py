@@ -78,7 +78,7 @@ def test_a_secret_within_another_type_is_never_kept_as_asterisks(function, given
 
 
 def test_a_secret_within_another_type_makes_its_argument_secret():
-    for function in (in_union, in_list, in_dict):
+    for function in (in_union, in_list, in_dict, in_dataclass, in_model):
         assert Signature("task", function).secrets != [], function
 
 

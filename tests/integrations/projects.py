@@ -35,6 +35,50 @@ else:
             context.run_migrations()
 """
 
+# As `alembic init -t async` makes it, in essence.
+ASYNC_ENV = """
+import asyncio
+import os
+
+from alembic import context
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from models import metadata
+
+DRIVER = {driver!r}
+GIVEN = conninfo_to_dict(os.environ["APP_DATABASE"])
+
+
+async def connect():
+    if DRIVER == "asyncpg":
+        import asyncpg
+
+        return await asyncpg.connect(
+            host=GIVEN["host"], port=GIVEN.get("port"), user=GIVEN["user"],
+            password=GIVEN.get("password"), database=GIVEN["dbname"],
+        )
+    import psycopg
+
+    return await psycopg.AsyncConnection.connect(os.environ["APP_DATABASE"])
+
+
+def migrate(connection):
+    context.configure(connection=connection, target_metadata=metadata)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def main():
+    engine = create_async_engine(f"postgresql+{DRIVER}://", async_creator=connect)
+    async with engine.connect() as connection:
+        await connection.run_sync(migrate)
+    await engine.dispose()
+
+
+asyncio.run(main())
+"""
+
 MODELS = """
 from sqlalchemy import Column, Integer, MetaData, Table
 
@@ -118,6 +162,12 @@ class AlembicProject:
         (folder / "alembic" / "env.py").write_text(ENV.replace("{options}", options))
         (folder / "alembic" / "script.py.mako").write_text(SCRIPT)
         (self.versions / "aaaa.py").write_text(FIRST)
+
+    def migrate_through(self, driver: str) -> None:
+        """Let env.py use an asynchronous driver."""
+        (self.folder / "alembic" / "env.py").write_text(
+            ASYNC_ENV.replace("{driver!r}", repr(driver))
+        )
 
     def add_second(self, *, after: str = "") -> None:
         """Add a migration that calls upgrade_jobqueue again. after: the line at its end."""

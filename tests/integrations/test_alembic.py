@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -9,6 +10,7 @@ import pytest
 
 from jobqueue.store import migrations
 from jobqueue.store.database import to_conninfo
+from tests import waiting
 from tests.integrations.projects import AlembicProject
 from tests.store.catalog import described, tables
 
@@ -108,3 +110,41 @@ def test_the_sql_of_a_users_migration_holds_ours(
     position = migrations.position(empty_database_url)
     assert (position.current, position.behind) == (position.newest, False)
     assert value(empty_database_url, "SELECT version_num FROM public.alembic_version") == "bbbb"
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg_async"])
+def test_an_asynchronous_env_py_brings_our_schema_too(
+    tmp_path: Path, empty_database_url: str, shared_database_url: str, driver: str
+) -> None:
+    theirs = project(tmp_path, empty_database_url)
+    theirs.migrate_through(driver)
+    theirs.add_second()
+    theirs.upgrade()
+    assert described(empty_database_url) == described(shared_database_url)
+    assert value(empty_database_url, "SELECT version_num FROM public.alembic_version") == "bbbb"
+
+
+def test_while_a_users_migration_waits_for_our_tables_others_go_on(
+    tmp_path: Path, empty_database_url: str
+) -> None:
+    migrations.upgrade(empty_database_url, "0001")
+    theirs = project(tmp_path, empty_database_url)
+    conninfo = to_conninfo(empty_database_url)
+    with psycopg.connect(conninfo) as reader, ThreadPoolExecutor() as pool:
+        reader.execute("SELECT FROM jobqueue.all_jobs")
+        migrating = pool.submit(theirs.upgrade)
+        waiting.until(
+            lambda: value(
+                empty_database_url,
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
+            ),
+            what="the migration has tried",
+        )
+        with psycopg.connect(conninfo, autocommit=True) as enqueuer:
+            enqueuer.execute("SET lock_timeout = '2s'")
+            for _ in range(20):
+                enqueuer.execute("SELECT jobqueue.enqueue_v1('t')")
+        assert not migrating.done()
+        reader.rollback()
+        migrating.result(timeout=60)
+    assert not migrations.position(empty_database_url).behind

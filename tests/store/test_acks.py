@@ -15,6 +15,7 @@ from tests.store.steps import (
     do,
     enqueue,
     enqueue_many,
+    enter_task,
     expire,
     register,
     reschedule,
@@ -28,6 +29,7 @@ every_ack = pytest.mark.parametrize("ack", ACKS.values(), ids=list(ACKS))
 
 
 def test_a_completed_job_is_in_history_with_its_times(session):
+    enter_task(session)
     job_id = enqueue(session, args='{"n": 1}', queue="default", priority=3, attempts=7)
     worker = register(session)
     [job] = claim(session, worker)

@@ -146,7 +146,7 @@ def test_any_role_name_is_quoted(database_url, prefix, purpose):
 
 def test_the_printed_rights_name_the_role_in_quotes():
     text = grants('a "b" c', Purpose.ENQUEUE).as_string()
-    assert text.count('TO "a ""b"" c"') == text.count(";") == 3
+    assert text.count('TO "a ""b"" c"') == text.count(";") == 5
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))

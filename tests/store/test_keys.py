@@ -8,11 +8,13 @@ import psycopg
 import pytest
 
 from jobqueue import Unique
+from jobqueue.core.options import EnqueueOptions
 from jobqueue.store import jobs, maintenance, stats, workers
 from tests.store.steps import (
     FAILURE,
     bury,
     claim,
+    complete,
     do,
     enqueue,
     expire,
@@ -23,6 +25,12 @@ from tests.store.steps import (
 )
 
 KEY = Unique.skip("k")
+
+
+def args_of(session, job_id):
+    """Give the arguments of a job that is alive, as they are stored."""
+    [args] = session.execute("SELECT args FROM jobqueue.jobs WHERE id = %s", [job_id]).fetchone()
+    return args
 
 
 @pytest.fixture(autouse=True)
@@ -148,3 +156,64 @@ def test_secret_arguments_are_hidden_wherever_jobs_are_shown(session):
         assert shown
         assert "hunter2" not in str(shown)
     assert do(session, stats.queues())
+
+
+@pytest.mark.parametrize(
+    "unique",
+    [Unique.replace("k"), Unique.debounce("k", delay=60, longest=600)],
+    ids=["replace", "debounce"],
+)
+def test_what_is_settled_late_does_not_undo_a_newer_enqueue(session, other, unique):
+    first = enqueue(session, args='{"n": 1}', unique=unique)
+    with other.transaction():
+        enqueue(other, unique=KEY)
+        older = enqueue(session, args='{"n": 2}', unique=unique)
+    assert show(session, older).state == "blocked"
+    assert enqueue(session, args='{"n": 3}', unique=unique) == first
+    assert do(session, maintenance.settle(10)) == [1]
+    assert (args_of(session, first), show(session, older).state) == ({"n": 3}, "cancelled")
+
+
+def test_a_job_claimed_by_an_older_release_keeps_no_key_from_a_new_one(session):
+    """Workers of 0.1.0 know of no keys, and leave them with the job they claim."""
+    first = enqueue(session, args='{"n": 1}', unique=KEY)
+    hash_before = "SELECT unique_hash FROM jobqueue.jobs WHERE id = %s"
+    [key_hash] = session.execute(hash_before, [first]).fetchone() or [None]
+    worker = register(session)
+    [job] = claim(session, worker)
+    for unique in (Unique.replace("k"), KEY):
+        session.execute(
+            "UPDATE jobqueue.jobs SET unique_hash = %s, unique_key = 'k' WHERE id = %s",
+            [key_hash, first],
+        )
+        second = enqueue(session, args='{"n": 2}', unique=unique)
+        assert second != first
+        assert (args_of(session, first), show(session, second).state) == ({"n": 1}, "available")
+        do(session, jobs.cancel(second))
+    assert complete(session, job) == []
+
+
+def test_met_in_opposite_order_by_those_who_cancel_neither_waits_for_the_other(session, other):
+    one, two = (enqueue(session, unique=Unique.skip(key)) for key in "12")
+    with session.transaction(), other.transaction():
+        assert do(session, jobs.cancel(one)) == ["cancelled"]
+        assert do(other, jobs.cancel(two)) == ["cancelled"]
+        again = enqueue(session, unique=Unique.skip("2"))
+        also = enqueue(other, unique=Unique.skip("1"))
+        assert {again, also}.isdisjoint({one, two})
+    do(session, maintenance.settle(10))
+    assert states(session) == {"cancelled": 2, "available": 2}
+
+
+def test_an_empty_key_is_a_key_in_many_too(session):
+    jobs_asked = jobs.enqueue_many(
+        "work", "[{}, {}]", EnqueueOptions(idempotency_key=""), [("", None), ("", None)]
+    )
+    assert [one.outcome for one in do(session, jobs_asked)] == ["inserted", "met"]
+
+
+def test_what_sql_leaves_out_by_null_is_refused_in_words(session):
+    for wrong in ("unique_mode => NULL", "idempotency_retention => NULL"):
+        with pytest.raises(psycopg.errors.InvalidParameterValue, match=wrong.partition(" ")[0]):
+            call = f"jobqueue.enqueue_v1('work', unique_key => 'k', {wrong})"
+            session.execute(f"SELECT {call}".encode())

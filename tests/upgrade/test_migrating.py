@@ -170,3 +170,19 @@ def test_who_could_enqueue_before_still_can(books: Books) -> None:
         books.rows("RESET ROLE")
         books.rows('DROP OWNED BY "an old role"')
         books.rows('DROP ROLE "an old role"')
+
+
+def test_who_could_only_enqueue_before_is_given_no_more(books: Books) -> None:
+    books.rows("CREATE ROLE only_enqueues LOGIN")
+    try:
+        books.rows("GRANT USAGE ON SCHEMA jobqueue TO only_enqueues")
+        books.rows("GRANT INSERT ON jobqueue.jobs TO only_enqueues")
+        migrations.upgrade(books.url)
+        books.rows("SET ROLE only_enqueues")
+        for more in ("drop_history_partitions(now())", "make_history_partitions()"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                books.rows(f"SELECT jobqueue.{more}")
+    finally:
+        books.rows("RESET ROLE")
+        books.rows("DROP OWNED BY only_enqueues")
+        books.rows("DROP ROLE only_enqueues")

@@ -204,7 +204,8 @@ def test_arguments_that_no_longer_fit_are_a_dead_letter_that_names_the_argument(
     [error] = record.errors or []
     assert (record.state, record.attempt, ran) == ("dead", 1, [])
     assert "argument 'user_id'" in error["message"]
-    assert "'ada'" in error["message"]
+    assert "got a string" in error["message"], "it may be a secret of the older release"
+    assert "ada" not in str(error)
     assert "send_welcome" in error["message"]
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import threading
 from typing import Any
 
+import psycopg
 import pytest
 
 from jobqueue import JobQueue, LeaseLost, Retry, current_job
 from jobqueue.store import maintenance
+from jobqueue.store import processed as processed_ids
+from jobqueue.store.database import executor, to_conninfo
+from jobqueue.store.jobs import Claimed, Enqueued
 from jobqueue.store.statement import run
 from tests.waiting import auntil, until
 from tests.worker.books import Books
@@ -51,11 +57,16 @@ class Gate:
 def test_a_block_whose_lease_was_lost_is_rolled_back_and_the_other_delivery_counts_once(
     books: Books, way: Way, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, logger="jobqueue.worker")
     jobs = JobQueue()
     gate = Gate(way)
     after: list[str] = []
     task = counting(jobs, way, books.url, inside=gate, after=lambda: after.append("over"))
     job = task.enqueue(books.connection)
+
+    def over_soon() -> bool:
+        run(books.execute, maintenance.promote(1))
+        return books.state(job) == "completed"
 
     async def scenario() -> None:
         async with running(jobs, books.url, lease_seconds=1.5, maintenance=False):
@@ -64,9 +75,14 @@ def test_a_block_whose_lease_was_lost_is_rolled_back_and_the_other_delivery_coun
             books.rows("DELETE FROM jobqueue.workers")
             run(books.execute, maintenance.rescue_orphans())
             run(books.execute, maintenance.rescue())
-            await auntil(lambda: books.job(job).attempt == 2, what="it is delivered again")
+            # The second delivery does not wait for the first: it is put off, time and again.
+            for _ in range(2):
+                await auntil(lambda: books.state(job) == "scheduled", what="it is put off")
+                assert books.job(job).attempt == 1, "being put off counted as an attempt"
+                books.rows("UPDATE jobqueue.jobs SET run_at = now()")
+                run(books.execute, maintenance.promote(1))
             gate.opened.set()
-            await auntil(lambda: books.state(job) == "completed", what="the job completes")
+            await auntil(over_soon, what="the job completes")
             await auntil(lambda: "its lease was lost" in caplog.text, what="the first is told")
 
     try:
@@ -76,6 +92,76 @@ def test_a_block_whose_lease_was_lost_is_rolled_back_and_the_other_delivery_coun
     assert effects(books) == 1
     assert after == ["over"], "the code behind the lost block did not run"
     assert [error["error"] for error in books.job(job).errors or []] == ["WorkerLost"]
+    told = [record for record in caplog.records if "another delivery of it" in record.message]
+    assert {record.levelname for record in told} == {"INFO"}
+    assert 2 <= len(told) <= 3, "one line for each time"
+
+
+@both_kinds
+def test_a_task_that_swallows_that_it_is_put_off_is_not_completed(books: Books, way: Way) -> None:
+    # The delivery in the middle can be one that never commits.
+    jobs = JobQueue()
+    tries: list[str] = []
+
+    @jobs.task
+    async def deaf() -> None:
+        tries.append("try")
+        with contextlib.suppress(Exception):
+            async with current_job().transaction() as connection:
+                await connection.execute("UPDATE counter SET effects = effects + 1")
+
+    @jobs.task
+    def deaf_in_a_thread() -> None:
+        tries.append("try")
+        with contextlib.suppress(Exception), current_job().transaction() as connection:
+            connection.execute("UPDATE counter SET effects = effects + 1")
+
+    task = deaf if way.is_async else deaf_in_a_thread
+
+    async def scenario(job: Enqueued) -> None:
+        async with running(jobs, books.url):
+            await auntil(lambda: books.state(job) == "scheduled", what="it is put off")
+            other.rollback()
+            await auntil(lambda: books.unfinished() == 0, what="the job completes")
+
+    with psycopg.connect(to_conninfo(books.url)) as other:
+        job = task.enqueue(books.connection)
+        claimed = Claimed(str(job.id), "deaf", "{}", 1, 5, "default", 0)
+        assert run(executor(other), processed_ids.begin(claimed))[0].alone
+        play(scenario(job))
+    record = books.job(job)
+    assert (record.state, record.attempt, record.errors) == ("completed", 1, None)
+    assert (effects(books), processed(books), len(tries)) == (1, 1, 2)
+
+
+@both_kinds
+def test_a_lease_that_is_lost_before_the_block_is_noticed_at_its_beginning(
+    books: Books, way: Way, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = JobQueue()
+    entered: list[str] = []
+    take_away = "UPDATE jobqueue.jobs SET lease = nextval('jobqueue.leases')"
+
+    @jobs.task
+    async def late() -> None:
+        books.rows(take_away)
+        async with current_job().transaction():
+            entered.append("entered")
+
+    @jobs.task
+    def late_in_a_thread() -> None:
+        books.rows(take_away)
+        with current_job().transaction():
+            entered.append("entered")
+
+    (late if way.is_async else late_in_a_thread).enqueue(books.connection)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url):
+            await auntil(lambda: "its lease was lost" in caplog.text, what="it is told")
+
+    play(scenario())
+    assert entered == []
 
 
 @both_kinds
@@ -143,18 +229,51 @@ def test_a_connection_that_breaks_in_the_block_costs_an_attempt_and_no_effect(
 @both_kinds
 def test_connections_that_broke_while_nobody_used_them_are_replaced(books: Books, way: Way) -> None:
     jobs = JobQueue()
-    task = counting(jobs, way, books.url, retry=AT_ONCE)
+    task = counting(jobs, way, books.url, retry=Retry(attempts=1))
     first = task.enqueue(books.connection)
 
     async def scenario() -> None:
         async with running(jobs, books.url):
             await auntil(lambda: books.state(first) == "completed", what="the first completes")
             assert books.cut("jobqueue jobs") == 1
+            until(lambda: books.cut("jobqueue jobs") == 0, what="the session has ended")
             task.enqueue(books.connection)
-            await auntil(lambda: books.unfinished() == 0, what="the second completes")
+            await auntil(lambda: books.unfinished() == 0, what="the second ends")
 
     play(scenario())
+    assert books.states() == {"completed": 2}
     assert effects(books) == 2
+
+
+@both_kinds
+def test_sessions_of_the_worker_ask_the_server_to_notice_a_machine_that_is_gone(
+    books: Books, way: Way
+) -> None:
+    jobs = JobQueue()
+    seen: list[Any] = []
+    # The setting itself reads as 0 on a socket of the same machine.
+    ours = (
+        "SELECT count(*) FROM pg_settings WHERE name LIKE 'tcp\\_keepalives%' "
+        "AND source = 'session'"
+    )
+
+    def inside(connection: Any) -> Any:
+        async def look() -> None:
+            seen.append(await (await connection.execute(ours)).fetchone())
+
+        if way.is_async:
+            return look()
+        seen.append(connection.execute(ours).fetchone())
+        return None
+
+    counting(jobs, way, books.url, inside=inside).enqueue(books.connection)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url):
+            await auntil(lambda: books.unfinished() == 0, what="the job completes")
+
+    play(scenario())
+    assert seen == [(3,)]
 
 
 @both_kinds

@@ -218,7 +218,7 @@ def test_a_block_within_a_block_is_refused_and_does_not_wait_for_itself(
             try:
                 await auntil(lambda: books.state(job) == "dead", what="it is refused", seconds=5)
             finally:
-                books.cut("jobqueue jobs")
+                books.cut("jobqueue job%")
 
     play(scenario())
     [error] = books.job(job).errors or []

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 from jobqueue.store.statement import Execute, ExecuteAsync
 
+Loads = Iterable[Iterable[bytes]]
+"""For each of a series of COPYs, the blocks it sends. The next one is drawn when one is done."""
+
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
     """A synchronous connection.
 
     execute: send text with parameters, in the connection's own transaction.
-    copy: load blocks of COPY text into the jobs table; None if its driver cannot.
+    copy: load COPY text into the jobs table, all of it or nothing; None if its driver cannot.
     """
 
     execute: Execute
-    copy: Callable[[Iterable[bytes]], None] | None = None
+    copy: Callable[[Loads], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,4 +28,4 @@ class AdaptedAsync:
     """An asynchronous connection; as Adapted."""
 
     execute: ExecuteAsync
-    copy: Callable[[Iterable[bytes]], Awaitable[None]] | None = None
+    copy: Callable[[Loads], Awaitable[None]] | None = None

@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync, Loads
 from jobqueue.store.jobs import COPY_COLUMNS
 from jobqueue.store.statement import Params, numbered
 
@@ -32,17 +32,21 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
         rows = await used.fetch(query, *(params[name] for name in names))
         return [tuple(row) for row in rows]
 
-    async def copy(blocks: Iterable[bytes]) -> None:
-        async def source() -> AsyncIterator[bytes]:
-            for block in blocks:
-                yield block
-
-        await used.copy_to_table(
-            "jobs",
-            source=source(),
-            schema_name="jobqueue",
-            columns=list(COPY_COLUMNS),
-            encoding="utf8",
-        )
+    async def copy(loads: Loads) -> None:
+        # In a transaction this is a savepoint: a bad row takes the others with it, and no more.
+        async with used.transaction():
+            for blocks in loads:
+                await used.copy_to_table(
+                    "jobs",
+                    source=_source(blocks),
+                    schema_name="jobqueue",
+                    columns=list(COPY_COLUMNS),
+                    encoding="utf8",
+                )
 
     return AdaptedAsync(execute, copy)
+
+
+async def _source(blocks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block

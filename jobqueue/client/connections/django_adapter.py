@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from jobqueue.client.connections import psycopg_adapter
-from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync, Loads
 from jobqueue.core.errors import UnsupportedConnection
 from jobqueue.store.statement import Params
 
@@ -36,9 +36,9 @@ def adapt(connection: object) -> Adapted | None:
     used.ensure_connection()
     driver = psycopg_adapter.adapt(used.connection)
 
-    def copy(blocks: Iterable[bytes]) -> None:
+    def copy(loads: Loads) -> None:
         if driver is not None and driver.copy is not None:
-            driver.copy(blocks)
+            driver.copy(loads)
 
     return Adapted(execute, copy if driver else None)
 

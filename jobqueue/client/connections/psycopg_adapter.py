@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, cast
 
 import psycopg
 
-from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync, Loads
 from jobqueue.store.database import executor, executor_async
 from jobqueue.store.statement import sql
 
@@ -18,10 +17,13 @@ def adapt(connection: object) -> Adapted | None:
         return None
     used = cast("psycopg.Connection[Any]", connection)
 
-    def copy(blocks: Iterable[bytes]) -> None:
-        with psycopg.Cursor(used) as cursor, cursor.copy(sql("jobs/copy").encode()) as load:
-            for block in blocks:
-                load.write(block)
+    def copy(loads: Loads) -> None:
+        # In a transaction this is a savepoint: a bad row takes the others with it, and no more.
+        with used.transaction(), psycopg.Cursor(used) as cursor:
+            for blocks in loads:
+                with cursor.copy(sql("jobs/copy").encode()) as load:
+                    for block in blocks:
+                        load.write(block)
 
     # COPY cannot be part of a pipeline.
     return Adapted(executor(used), None if used.pgconn.pipeline_status else copy)
@@ -33,13 +35,12 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
         return None
     used = cast("psycopg.AsyncConnection[Any]", connection)
 
-    async def copy(blocks: Iterable[bytes]) -> None:
-        async with (
-            psycopg.AsyncCursor(used) as cursor,
-            cursor.copy(sql("jobs/copy").encode()) as load,
-        ):
-            for block in blocks:
-                await load.write(block)
+    async def copy(loads: Loads) -> None:
+        async with used.transaction(), psycopg.AsyncCursor(used) as cursor:
+            for blocks in loads:
+                async with cursor.copy(sql("jobs/copy").encode()) as load:
+                    for block in blocks:
+                        await load.write(block)
 
     # COPY cannot be part of a pipeline.
     return AdaptedAsync(executor_async(used), None if used.pgconn.pipeline_status else copy)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from jobqueue.client.connections import asyncpg_adapter, psycopg_adapter
-from jobqueue.client.connections.adapted import Adapted, AdaptedAsync
+from jobqueue.client.connections.adapted import Adapted, AdaptedAsync, Loads
 from jobqueue.core.errors import UnsupportedConnection
 from jobqueue.store.statement import Params, numbered
 
@@ -42,12 +43,14 @@ def _on(dialect: Dialect, connection: Callable[[], Connection]) -> Adapted:
     _known(dialect)
 
     def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        return _rows(connection().exec_driver_sql(*_for_driver(dialect, text, params)))
+        with _hiding():
+            return _rows(connection().exec_driver_sql(*_for_driver(dialect, text, params)))
 
-    def copy(blocks: Iterable[bytes]) -> None:
-        driver = psycopg_adapter.adapt(connection().connection.driver_connection)
-        if driver is not None and driver.copy is not None:
-            driver.copy(blocks)
+    def copy(loads: Loads) -> None:
+        with _hiding():
+            driver = psycopg_adapter.adapt(connection().connection.driver_connection)
+            if driver is not None and driver.copy is not None:
+                driver.copy(loads)
 
     return Adapted(execute, copy if dialect.driver in COPYING else None)
 
@@ -70,16 +73,30 @@ def adapt_async(connection: object) -> AdaptedAsync | None:
         return given if isinstance(given, AsyncConnection) else await given.connection()
 
     async def execute(text: str, params: Params) -> Sequence[tuple[Any, ...]]:
-        on = await used()
-        return _rows(await on.exec_driver_sql(*_for_driver(_known(on.dialect), text, params)))
+        with _hiding():
+            on = await used()
+            return _rows(await on.exec_driver_sql(*_for_driver(_known(on.dialect), text, params)))
 
-    async def copy(blocks: Iterable[bytes]) -> None:
-        raw = (await (await used()).get_raw_connection()).driver_connection
-        driver = psycopg_adapter.adapt_async(raw) or asyncpg_adapter.adapt_async(raw)
-        if driver is not None and driver.copy is not None:
-            await driver.copy(blocks)
+    async def copy(loads: Loads) -> None:
+        with _hiding():
+            raw = (await (await used()).get_raw_connection()).driver_connection
+            driver = psycopg_adapter.adapt_async(raw) or asyncpg_adapter.adapt_async(raw)
+            if driver is not None and driver.copy is not None:
+                await driver.copy(loads)
 
     return AdaptedAsync(execute, copy)
+
+
+@contextmanager
+def _hiding() -> Generator[None]:
+    """Keep arguments, which may be secret, out of the errors that SQLAlchemy makes of a failure."""
+    from sqlalchemy.exc import StatementError  # noqa: PLC0415 - only if the application uses it
+
+    try:
+        yield
+    except StatementError as error:
+        error.hide_parameters = True
+        raise
 
 
 def _known(dialect: Dialect) -> Dialect:
@@ -101,4 +118,4 @@ def _for_driver(dialect: Dialect, text: str, params: Params) -> tuple[str, Any]:
 
 
 def _rows(result: CursorResult[Any]) -> Sequence[tuple[Any, ...]]:
-    return [tuple(row) for row in result]
+    return [tuple(row) for row in result] if result.returns_rows else ()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 from time import monotonic
 
+import psycopg
+
+from jobqueue.core.errors import one_line
 from jobqueue.store import maintenance
 from jobqueue.worker.link import Link
 
@@ -20,12 +23,15 @@ class Rescue:
 
     def __init__(self) -> None:
         self._orphans_due = monotonic()
+        self._may_end_transactions = True
 
     async def __call__(self, session: Link) -> float:
         """Rescue whatever is to be rescued now."""
         if monotonic() >= self._orphans_due:
             self._orphans_due = monotonic() + ORPHANS_PAUSE_SECONDS
             await session.run(maintenance.rescue_orphans())
+        # First: one that was frozen in the middle of its completion holds the rows to be rescued.
+        await self._end_transactions(session)
         for rescued in await session.run(maintenance.rescue()):
             log.warning(
                 "rescue: worker %s stopped sending heartbeats; %d of its jobs run again, "
@@ -33,3 +39,20 @@ class Rescue:
                 rescued.worker, rescued.retried, rescued.buried,
             )  # fmt: skip
         return PAUSE_SECONDS
+
+    async def _end_transactions(self, session: Link) -> None:
+        """End what lost workers left open, if this role may."""
+        if not self._may_end_transactions:
+            return
+        try:
+            ended = await session.run(maintenance.end_transactions())
+        except psycopg.errors.InsufficientPrivilege as error:
+            self._may_end_transactions = False
+            log.warning(
+                "rescue: cannot end the transactions of lost workers (%s); their jobs wait until "
+                "the server notices that they are gone",
+                one_line(error),
+            )
+            return
+        if ended:
+            log.warning("rescue: ended %d transactions of lost workers", len(ended))

@@ -4,7 +4,7 @@ GRANT USAGE ON SCHEMA jobqueue TO {role};
 GRANT SELECT ON jobqueue.schema_version, jobqueue.all_jobs, jobqueue.dead_jobs, jobqueue.queues,
     jobqueue.tasks, jobqueue.workers TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, worker_id, priority, attempt, max_attempts, state,
-    queue, task, errors, unique_key) ON jobqueue.jobs TO {role};
+    queue, task, errors) ON jobqueue.jobs TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, finished_at, worker_id, run_ms, priority, attempt,
     max_attempts, state, queue, task, errors) ON jobqueue.job_history TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, finished_at, worker_id, priority, attempt,
