@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +23,17 @@ log = logging.getLogger("jobqueue.worker")
 
 # One statement records at most so many completions; more wait for the next one.
 MOST_IN_A_BATCH = 2_000
+# And so many others, of which each may bring a traceback.
+MOST_VERDICTS = 500
 # With so many outcomes unrecorded the database is behind: nothing more is claimed until it is not.
 MOST_UNRECORDED = 10_000
+
+# What the database says of values that it will never take.
+REFUSED = (psycopg.DataError, psycopg.IntegrityError)
+
+Errors = tuple[type[psycopg.Error], ...]
+Outcome = dict[str, Any]
+Ack = Callable[[str], Statement[str]]
 
 
 @dataclass(slots=True)
@@ -106,27 +116,62 @@ class Acker:
         self._any.set()
 
     async def _record(self, batch: Batch) -> None:
-        for statement in _statements(batch):
-            stale, repeated = await self._until_answered(statement)
-            if stale:
-                log.log(
-                    logging.INFO if repeated else logging.WARNING,
-                    "ack: %d outcomes changed nothing: %stheir lease was lost and the jobs were "
-                    "given to others (%s)",
-                    len(stale),
-                    "they were recorded before the answer was lost, or " if repeated else "",
-                    ", ".join(stale[:5]),
-                )
+        for statement in _completions(batch):
+            await self._send(statement)
+        for ack, outcomes in _verdicts(batch):
+            await self._send_or_split(ack, outcomes)
         if woken := {job.queue for job, verdict in batch.verdicts if verdict.runs_at_once}:
             await self._until_answered(workers.wake(sorted(woken)))
 
-    async def _until_answered(self, statement: Statement[Any]) -> tuple[list[Any], bool]:
-        """Give the answer, and whether the statement had to be repeated for it."""
+    async def _send_or_split(self, ack: Ack, outcomes: list[Outcome]) -> None:
+        """Record `outcomes`. What the database refuses for good holds up no other.
+
+        An outcome's error is text of the application's. Should the database not take it, the
+        outcome is recorded without.
+        """
+        try:
+            await self._send(ack(orjson.dumps(outcomes).decode()), give_up_on=REFUSED)
+        except REFUSED as error:
+            if len(outcomes) > 1:
+                half = len(outcomes) // 2
+                await self._send_or_split(ack, outcomes[:half])
+                await self._send_or_split(ack, outcomes[half:])
+                return
+            [outcome] = outcomes
+            reason = one_line(error)
+            log.error(  # noqa: TRY400 - the trace would show our own statement only
+                "ack: job %s: its error cannot be recorded (%s)", outcome["id"], reason
+            )
+            unrecorded = {"error": "Unrecorded", "message": f"the error was refused: {reason}"}
+            await self._send(ack(orjson.dumps([outcome | {"error": unrecorded}]).decode()))
+
+    async def _send(self, statement: Statement[str], *, give_up_on: Errors = ()) -> None:
+        """Record outcomes, and say of which nothing was changed."""
+        stale, repeated = await self._until_answered(statement, give_up_on)
+        if stale:
+            log.log(
+                logging.INFO if repeated else logging.WARNING,
+                "ack: %d outcomes changed nothing: %stheir lease was lost and the jobs were "
+                "given to others (%s)",
+                len(stale),
+                "they were recorded before the answer was lost, or " if repeated else "",
+                ", ".join(stale[:5]),
+            )
+
+    async def _until_answered(
+        self, statement: Statement[Any], give_up_on: Errors = ()
+    ) -> tuple[list[Any], bool]:
+        """Give the answer, and whether the statement had to be repeated for it.
+
+        give_up_on: errors that no repetition would change; they are raised.
+        """
         pauses = Pauses()
         repeated = False
         while True:
             try:
                 return await self._link.run(statement), repeated
+            except give_up_on:
+                raise
             except psycopg.Error as error:
                 pause = pauses.next_seconds()
                 log.warning(
@@ -136,9 +181,8 @@ class Acker:
                 await asyncio.sleep(pause)
 
 
-def _statements(batch: Batch) -> list[Statement[str]]:
-    """Give the statements that record `batch`."""
-    found: list[Statement[str]] = []
+def _completions(batch: Batch) -> Iterator[Statement[str]]:
+    """Give the statements that record what completed in `batch`."""
     for start in range(0, len(batch.ids), MOST_IN_A_BATCH):
         end = start + MOST_IN_A_BATCH
         # Array literals made by hand: these values need no quoting, and an adapter that looks at
@@ -146,15 +190,20 @@ def _statements(batch: Batch) -> list[Statement[str]]:
         ids = f"{{{','.join(batch.ids[start:end])}}}"
         leases = f"{{{','.join(map(str, batch.leases[start:end]))}}}"
         run_ms = f"{{{','.join([f'{ms:.3f}' for ms in batch.run_ms[start:end]])}}}"
-        found.append(statements.ack_completed(ids, leases, run_ms))
-    by_way: dict[Any, list[dict[str, object]]] = {}
+        yield statements.ack_completed(ids, leases, run_ms)
+
+
+def _verdicts(batch: Batch) -> Iterator[tuple[Ack, list[Outcome]]]:
+    """Give the other outcomes in `batch` with what records them, so many at a time."""
+    by_way: dict[Ack, list[Outcome]] = {}
     for job, verdict in batch.verdicts:
         by_way.setdefault(ACKS[verdict.kind], []).append(_outcome(job, verdict))
-    found += [ack(orjson.dumps(some).decode()) for ack, some in by_way.items()]
-    return found
+    for ack, outcomes in by_way.items():
+        for start in range(0, len(outcomes), MOST_VERDICTS):
+            yield ack, outcomes[start : start + MOST_VERDICTS]
 
 
-ACKS = {
+ACKS: dict[Kind, Ack] = {
     Kind.RETRIED: statements.ack_rescheduled,
     Kind.SNOOZED: statements.ack_rescheduled,
     Kind.HANDED_BACK: statements.ack_rescheduled,
@@ -163,7 +212,7 @@ ACKS = {
 }
 
 
-def _outcome(job: Claimed, verdict: Verdict) -> dict[str, object]:
+def _outcome(job: Claimed, verdict: Verdict) -> Outcome:
     return {
         "id": job.id,
         "lease": job.lease,

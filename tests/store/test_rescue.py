@@ -67,12 +67,32 @@ def test_a_job_that_keeps_killing_its_workers_ends_as_a_dead_letter(session):
     job_id = enqueue(session, attempts=3)
     for _ in range(3):
         worker = register(session, "victim")
+        session.execute("UPDATE jobqueue.jobs SET state = 'available'")
         assert len(claim(session, worker)) == 1
         expire(session, worker)
         assert len(rescue(session)) == 1
     record = show(session, job_id)
     assert record.state == "dead"
     assert [error["attempt"] for error in record.errors or []] == [1, 2, 3]
+
+
+def test_jobs_lost_together_again_part_from_each_other(session):
+    """One of them may be what kills the workers; it shall not take all the others with it."""
+    enqueue_many(session, 40)
+    seconds = "extract(epoch FROM run_at - now())::float8"
+    longest = {1: 0.0, 2: 10.0, 3: 20.0}
+    for losses, limit in longest.items():
+        worker = register(session, "victim")
+        assert len(claim(session, worker)) == 40
+        expire(session, worker)
+        assert rescue(session) == [("victim", 40, 0)]
+        found = session.execute(f"SELECT state, {seconds} FROM jobqueue.jobs".encode()).fetchall()
+        assert {state for state, _ in found} == {"scheduled" if limit else "available"}, losses
+        delays = [delay for _, delay in found]
+        assert max(delays) <= limit
+        if limit:
+            assert max(delays) - min(delays) > limit / 2
+        session.execute("UPDATE jobqueue.jobs SET state = 'available'")
 
 
 def test_the_lost_worker_is_struck_off_and_its_heartbeat_tells_it_so(session):
@@ -191,7 +211,8 @@ def test_running_jobs_of_a_worker_that_is_no_longer_in_the_books_are_rescued_too
     ids = lost_worker(session, 2)
     rescue(session)
     session.execute(
-        "UPDATE jobqueue.jobs SET state = 'running', worker_id = 4711, started_at = now()"
+        "UPDATE jobqueue.jobs "
+        "SET state = 'running', worker_id = 4711, started_at = now(), errors = NULL"
     )
     live = register(session)
     enqueue(session)

@@ -1,5 +1,7 @@
 -- Take back what workers held whose lease has expired, and strike those workers off.
--- A job with attempts left is available at once; one without becomes a dead letter. Safe if two
+-- A job with attempts left is available at once; one without becomes a dead letter. One that was lost
+-- before is put off by a random while, 10 s at most the second time, then 20 s and so on: it may be
+-- what kills the workers, and those that were claimed together with it are to part from it. Safe if two
 -- leaders ran it: each worker row is locked by one of them, and an ack that comes first wins.
 -- Gives each worker and how many of its jobs were retried and buried.
 WITH expired AS (
@@ -12,6 +14,8 @@ WITH expired AS (
 ),
 held AS (
     SELECT job.id, job.attempt >= job.max_attempts AS out_of_attempts,
+           CASE WHEN past.losses > 0
+               THEN random() * least(5 * power(2, past.losses), 300) ELSE 0 END AS put_off_seconds,
            jsonb_build_object(
                'error', 'WorkerLost',
                'message', format('worker %%s stopped sending heartbeats', expired.name),
@@ -19,13 +23,20 @@ held AS (
                'started_at', job.started_at, 'failed_at', now()) AS error
     FROM jobqueue.jobs AS job
     JOIN expired ON expired.id = job.worker_id
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS losses FROM jsonb_array_elements(job.errors) AS one
+        WHERE one ->> 'error' = 'WorkerLost'
+    ) AS past
     -- With nobody expired, which is nearly always, the table is not read at all.
     WHERE job.state = 'running' AND (SELECT count(*) FROM expired) > 0
     FOR UPDATE OF job
 ),
 retried AS (
     UPDATE jobqueue.jobs AS job
-    SET state = 'available', worker_id = NULL, lease = NULL, started_at = NULL,
+    SET state = CASE WHEN held.put_off_seconds > 0 THEN 'scheduled' ELSE 'available' END,
+        run_at = CASE WHEN held.put_off_seconds > 0
+                      THEN now() + make_interval(secs => held.put_off_seconds) ELSE job.run_at END,
+        worker_id = NULL, lease = NULL, started_at = NULL,
         errors = coalesce(job.errors, '[]') || held.error
     FROM held
     WHERE job.id = held.id AND NOT held.out_of_attempts
