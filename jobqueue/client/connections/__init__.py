@@ -62,8 +62,8 @@ def _wrong_way(connection: object, way: str, remedy: str) -> UnsupportedConnecti
 def _unsupported(connection: object) -> UnsupportedConnection:
     if hasattr(connection, "connect") or hasattr(connection, "acquire"):
         return UnsupportedConnection(
-            f"connection {_name(connection)}: makes connections and is none; take one from it "
-            "and pass it first"
+            f"connection {_name(connection)}: makes connections and is none; take one from it and "
+            f"pass it first, one of: {SUPPORTED}"
         )
     return UnsupportedConnection(
         f"connection {_name(connection)}: not a kind of connection we know; "
