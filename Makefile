@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-16 demo bench build clean
+.PHONY: help setup check format test test-16 chaos demo bench build clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ test: $(READY)  ## The test suite on PostgreSQL 18, and its store and system par
 
 test-16: $(READY)  ## The store and system parts of the suite on PostgreSQL 16
 	JOBQUEUE_TEST_POSTGRES=16 $(BIN)/python -m pytest tests/store tests/system
+
+chaos: $(READY)  ## Faults at random for MINUTES=2, by SEED if given, and the sums at the end
+	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))
 
 demo: $(READY)  ## Play the email pipeline: sign-ups, SMTP, a killed worker, and the sums at the end
 	$(BIN)/python -m examples.email_pipeline.demo

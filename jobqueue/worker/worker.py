@@ -12,14 +12,14 @@ import orjson
 import psycopg
 
 from jobqueue.client.queue import JobQueue
-from jobqueue.core.errors import ConfigurationError
+from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
-from jobqueue.worker.link import Link, first_contact
+from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
 from jobqueue.worker.pools import TransactionPools
@@ -177,7 +177,20 @@ class Worker:
         return True
 
     async def _arrive(self) -> None:
-        await first_contact(self._claims, self._settings.connect_seconds)
+        """Enter the books; again when the server goes away in the middle of it."""
+        deadline = monotonic() + self._settings.connect_seconds
+        pauses = Pauses()
+        while True:
+            await first_contact(self._claims, self._settings.connect_seconds)
+            try:
+                return await self._enter()
+            except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
+                if monotonic() > deadline:
+                    raise
+                log.warning("database: lost again (%s); trying again", one_line(error))
+                await asyncio.sleep(pauses.next_seconds())
+
+    async def _enter(self) -> None:
         await self._claims.check_schema()
         tasks = [
             {

@@ -1,0 +1,210 @@
+"""The checker is shown a sound book and broken ones; it must find each break, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.chaos.checker import RULES, check
+from tests.chaos.evidence import Acknowledged, Evidence, Job, Order, Run, join_runs
+from tests.chaos.happened import KILLED, STOPPED, THE_END, Exit, Happened
+from tests.chaos.plan import Kind
+
+START = 1_000.0
+LEASE = 4.0
+A, B = 11, 12
+"""Processes of two workers. A was killed at START while it ran `retried`."""
+
+
+def lost(pid: int, *, attempt: int, at: float) -> Mapping[str, Any]:
+    return {
+        "error": "WorkerLost",
+        "message": f"worker host:{pid} stopped sending heartbeats",
+        "attempt": attempt,
+        "failed_at": datetime.fromtimestamp(at, UTC).isoformat(),
+    }
+
+
+def failed(attempt: int) -> Mapping[str, Any]:
+    return {"error": "Failed", "message": "", "attempt": attempt}
+
+
+def done(job: str, task: str, attempt: int = 1, *errors: Mapping[str, Any]) -> Job:
+    return Job(job, "job_history", "completed", task, attempt, 1000, errors)
+
+
+SOUND = Evidence(
+    jobs=[
+        done("plain", "plain"),
+        done("effect", "effect"),
+        replace(done("sweep", "sweep"), finished_at=START - 8),
+        done("retried", "plain", 2, lost(A, attempt=1, at=START + LEASE)),
+        replace(done("delayed", "plain"), run_at=START),
+        Job("dead", "dead_letters", "dead", "always_fails", 1, 1, [failed(1)]),
+    ],
+    orders=[
+        *(Order(job, "plain", job, "inserted") for job in ("plain", "effect", "retried", "dead")),
+        Order("delayed", "delayed", "delayed", "inserted"),
+        Order("sweep", "swept", "sweep", "inserted", swept_at=START - 8),
+        Order("met", "swept", "sweep", "met", swept_at=START - 8),
+    ],
+    acknowledged=[Acknowledged("plain", "plain", "inserted"), Acknowledged("met", "sweep", "met")],
+    effects={"effect": 1, "sweep": 1},
+    runs=[
+        Run("plain", 1, 1, A, START - 9, START - 8, "end"),
+        Run("effect", 2, 1, A, START - 9, None, None),
+        Run("sweep", 3, 1, A, START - 9, START - 8, "end"),
+        Run("retried", 4, 1, A, START - 1),
+        Run("retried", 5, 2, B, START + LEASE + 0.1, START + 9, "end"),
+        Run("delayed", 6, 1, B, START + 0.1, START + 0.2, "end"),
+        Run("dead", 7, 1, B, START, START + 1, "failed"),
+    ],
+    happened=[Happened(Kind.KILL, START, START, [A])],
+    exits=[
+        Exit("worker 0", A, -9, START, frozenset({KILLED})),
+        Exit("worker 1", B, 0, START + 99, frozenset({STOPPED, THE_END})),
+    ],
+    in_the_books={B},
+    alive={B},
+    lease_seconds=LEASE,
+    grace_seconds=2.0,
+)
+
+
+def with_job(job: Job) -> Evidence:
+    """Give the sound evidence with another account of one job."""
+    return replace(SOUND, jobs=[job if job.id == one.id else one for one in SOUND.jobs])
+
+
+def without_job(job_id: str) -> Evidence:
+    return replace(SOUND, jobs=[job for job in SOUND.jobs if job.id != job_id])
+
+
+def with_run(run: Run) -> Evidence:
+    return replace(SOUND, runs=[*SOUND.runs, run])
+
+
+INTERRUPTED = {
+    "error": "Interrupted",
+    "message": "",
+    "attempt": 1,
+    "failed_at": datetime.fromtimestamp(START, UTC).isoformat(),
+}
+
+BROKEN: dict[str, tuple[Evidence, str]] = {
+    "acknowledged_orders_are_there": (
+        replace(SOUND, acknowledged=[Acknowledged("vanished", "plain", "inserted")]),
+        "order vanished",
+    ),
+    "a_job_is_in_one_table_once": (
+        replace(SOUND, jobs=[*SOUND.jobs, done("plain", "plain")]),
+        "job plain",
+    ),
+    "every_job_has_ended": (
+        with_job(Job("plain", "jobs", "running", "plain", 1, 1000)),
+        "job plain (plain): still running",
+    ),
+    "jobs_are_of_committed_orders": (without_job("retried"), "order retried"),
+    "effects_were_made_once": (replace(SOUND, effects={"effect": 2, "sweep": 1}), "job effect"),
+    "completed_jobs_ran_to_their_end": (
+        replace(SOUND, runs=[run for run in SOUND.runs if run.job != "plain"]),
+        "job plain",
+    ),
+    "attempts_stay_within_their_limit": (
+        with_run(Run("dead", 8, 2, B, START + 2, START + 3, "failed")),
+        "job dead: attempt 2 of 1",
+    ),
+    "attempts_add_up": (with_job(done("plain", "plain", 2)), "job plain"),
+    "only_the_doomed_are_dead": (
+        with_job(Job("plain", "dead_letters", "dead", "plain", 1, 1, [failed(1)])),
+        "job plain",
+    ),
+    "delayed_jobs_were_not_early": (
+        with_job(replace(done("delayed", "plain"), run_at=START + 5)),
+        "job delayed: started 4.900 s",
+    ),
+    "unique_jobs_saw_who_met_them": (
+        replace(SOUND, orders=[*SOUND.orders, Order("unseen", "swept", "sweep", "met")]),
+        "order unseen",
+    ),
+    "one_job_waits_under_a_key": (replace(SOUND, shared_keys={"key 1"}), "key 1"),
+    "nothing_is_stuck": (replace(SOUND, stuck={"job plain: running for 25 s"}), "job plain"),
+    "a_lease_runs_a_job_once": (
+        with_run(Run("plain", 1, 1, B, START, START + 1, "end")),
+        "job plain: started 2 times under lease 1",
+    ),
+    "one_worker_at_a_time": (
+        with_run(Run("plain", 8, 1, B, START - 8.5, START, "end")),
+        f"job plain: process {A}",
+    ),
+    "no_lease_is_lost_without_a_cause": (replace(SOUND, happened=[]), f"worker {A}"),
+    "jobs_are_interrupted_only_by_stops": (
+        with_job(done("plain", "plain", 1, INTERRUPTED)),
+        "job plain",
+    ),
+    "processes_end_only_when_told": (
+        replace(SOUND, exits=[Exit("worker 0", A, 3, START)]),
+        f"worker 0 (process {A}): ended with 3",
+    ),
+    "the_books_know_the_living": (replace(SOUND, in_the_books={A, B}), f"worker {A}"),
+}
+
+
+def test_a_sound_book_breaks_no_rule() -> None:
+    assert check(SOUND) == {}
+
+
+def test_every_rule_has_a_broken_book_here() -> None:
+    assert BROKEN.keys() == {rule.__name__ for rule in RULES}
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_broken_book_is_found_and_the_culprit_named(rule: str) -> None:
+    evidence, culprit = BROKEN[rule]
+    assert any(culprit in violation for violation in check(evidence)[rule])
+
+
+def test_a_lease_that_was_lost_too_early_is_found() -> None:
+    """The worker was frozen, but for less than its lease when its jobs were given away."""
+    late = [Happened(Kind.FREEZE, START + 3, START + 9, [A])]
+    assert "no_lease_is_lost_without_a_cause" in check(replace(SOUND, happened=late))
+
+
+def test_a_job_nobody_asked_for_is_found() -> None:
+    evidence = replace(SOUND, jobs=[*SOUND.jobs, done("stray", "plain")])
+    assert check(evidence)["jobs_are_of_committed_orders"] == ["job stray: no order asked for it"]
+
+
+def test_an_order_that_only_a_later_job_saw_is_found() -> None:
+    late = Order("late", "swept", "sweep", "met", swept_at=START)
+    evidence = replace(SOUND, orders=[*SOUND.orders, late])
+    assert "unique_jobs_saw_who_met_them" in check(evidence)
+
+
+def test_effects_of_a_job_that_did_not_complete_are_found() -> None:
+    evidence = replace(SOUND, effects={**SOUND.effects, "dead": 1})
+    assert "effects_were_made_once" in check(evidence)
+
+
+def test_a_worker_that_is_not_in_the_books_is_found() -> None:
+    assert "the_books_know_the_living" in check(replace(SOUND, in_the_books=set()))
+
+
+def test_a_worker_that_was_stopped_and_ended_with_an_error_is_found() -> None:
+    ends = [Exit("worker 0", A, 1, START, frozenset({STOPPED}))]
+    assert "processes_end_only_when_told" in check(replace(SOUND, exits=ends))
+
+
+def test_starts_and_ends_are_joined_by_job_lease_and_process() -> None:
+    def line(what: str, pid: int, at: float) -> dict[str, Any]:
+        return {"what": what, "pid": pid, "at": at, "job": "job", "lease": 1, "attempt": 1}
+
+    lines = [line("start", A, 1.0), line("start", B, 2.0), line("end", B, 3.0)]
+    assert join_runs(lines) == [
+        Run("job", 1, 1, A, 1.0),
+        Run("job", 1, 1, B, 2.0, 3.0, "end"),
+    ]

@@ -1,0 +1,61 @@
+"""A worker leaves while a claim of its own, of a connection that broke, is still under way."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jobqueue.core.settings import WorkerSettings
+from jobqueue.worker.lease import Lease
+from jobqueue.worker.link import Link
+from tests import waiting
+from tests.races import scene
+from tests.races.moves import claim_one, find_orphans, rescue
+from tests.races.ring import DEADLINE_SECONDS, Ring
+
+
+async def leave(url: str, worker: int) -> None:
+    """Leave as a worker does that has nothing in hand."""
+    link = Link(url, "leaving")
+    lease = Lease(link, WorkerSettings(queues={"default": 1}), lost=lambda: None)
+    lease.worker_id = worker
+    try:
+        await lease.leave(set())
+    finally:
+        await link.close()
+
+
+LEAVING = (
+    "SELECT pg_blocking_pids(pid) FROM pg_stat_activity "
+    "WHERE application_name = 'jobqueue leaving' AND datname = current_database()"
+)
+
+
+@pytest.mark.parametrize("commit", [True, False], ids=["commit", "rollback"])
+def test_a_worker_that_leaves_during_its_own_claim_takes_no_job_along(
+    ring: Ring, races_url: str, commit: bool
+):
+    meeting = scene.waiting(ring.looker)
+    with ThreadPoolExecutor(1) as thread:
+        with ring.left.transaction(force_rollback=not commit):
+            assert claim_one(ring.left, meeting) == "job 1"
+            left = thread.submit(asyncio.run, leave(races_url, meeting.workers["one"]))
+            waiting.until(
+                lambda: (
+                    ring.looker.execute(LEAVING).fetchall() == [([ring.left.info.backend_pid],)]
+                ),
+                what="it waits for its claim",
+            )
+        left.result(DEADLINE_SECONDS)
+    assert rescue(ring.looker, meeting) == "nobody"
+    assert scene.standing(ring.looker, meeting) == "available 0"
+
+
+def test_a_job_whose_worker_was_struck_off_all_the_same_is_found(ring: Ring):
+    meeting = scene.orphaned(ring.looker)
+    assert rescue(ring.looker, meeting) == "nobody"
+    assert find_orphans(ring.looker, meeting) == "1 found"
+    assert rescue(ring.right, meeting).endswith("1 retried, 0 buried")
+    assert scene.standing(ring.looker, meeting) == "available 1"
