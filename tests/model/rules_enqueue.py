@@ -37,7 +37,7 @@ def statement_of(ask: Ask) -> Statement[Enqueued]:
         key, replaces = ask.unique
         options["unique"] = Unique.replace(key) if replaces else Unique.skip(key)
     chosen = EnqueueOptions().using(options)
-    return jobs.enqueue(TASK, json.dumps({"n": ask.number}), chosen)
+    return jobs.enqueue(TASK, json.dumps({"n": ask.number}), chosen, chosen.keys({}))
 
 
 class EnqueueRules(Machine):

@@ -28,7 +28,7 @@ NEW_ID = UUID("01980000-0000-7000-8000-000000000000")
 
 def _enqueued(session: Session, scene: Scene, **options: Any) -> str:
     chosen = EnqueueOptions().using(UsingOptions(**options))
-    [enqueued] = do(session, jobs.enqueue("work", '{"n": 2}', chosen))
+    [enqueued] = do(session, jobs.enqueue("work", '{"n": 2}', chosen, chosen.keys({})))
     return f"{enqueued.outcome} {scene.name(enqueued.id)}"
 
 
@@ -140,15 +140,20 @@ def enter(session: Session, scene: Scene) -> str:
 
 def _effects(session: Session, scene: Scene, name: str) -> str:
     job = scene.held[name]
-    told = "already done"
     with session.transaction():
-        if do(session, processed.begin(job)):
-            session.execute("INSERT INTO public.effects VALUES (%s::uuid)", [job.id])
-            if not do(session, processed.complete(job, 0.1)):
-                told = "lease lost"
-                raise psycopg.Rollback
-            told = "done"
-    return told
+        [begun] = do(session, processed.begin(job))
+        if begun.processed:
+            return "already done"
+        if not begun.held:
+            return "lease lost"
+        if not begun.alone:
+            return "put off"
+        session.execute("INSERT INTO public.effects VALUES (%s::uuid)", [job.id])
+        [done] = do(session, processed.complete(job, begun.transaction, 0.1))
+        if done.recorded:
+            return "done"
+        raise psycopg.Rollback
+    return "lease lost"
 
 
 def effects_one(session: Session, scene: Scene) -> str:

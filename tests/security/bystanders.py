@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 
 from jobqueue.core.options import EnqueueOptions, UsingOptions
-from jobqueue.store import jobs, processed, workers
+from jobqueue.store import jobs, workers
 from jobqueue.store.jobs import Claimed
 from tests.store.steps import bury, claim, complete, do, enqueue, register
 
@@ -84,7 +84,7 @@ class Bystanders:
             self._keyed(connection),
             self._contested(connection),
         ]
-        do(connection, processed.begin(Claimed(str(self.ids[0]), "", "", 1, 1, "", 1)))
+        connection.execute("INSERT INTO jobqueue.processed_ids VALUES (%s)", [self.ids[0]])
         # One that was kept for want of a partition for its day.
         connection.execute(
             "UPDATE jobqueue.job_history SET finished_at = now() - interval '40 days' "
@@ -112,7 +112,7 @@ class Bystanders:
         with connection.transaction():
             # As many keys as a transaction may hold: what comes next is the leader's to decide.
             connection.execute("SELECT set_config('jobqueue.keys_taken', '500', true)")
-            [enqueued] = do(connection, jobs.enqueue("known", "{}", options))
+            [enqueued] = do(connection, jobs.enqueue("known", "{}", options, options.keys({})))
         return enqueued.id
 
     def digest(self, connection: psycopg.Connection) -> str:

@@ -14,7 +14,7 @@ from jobqueue.store.grants import Purpose
 from tests.conftest import emptied
 from tests.security.attempts import GRANTED, HARMLESS, READING, REFUSED
 from tests.security.bystanders import Bystanders
-from tests.security.functions import Function, call, error_of, functions
+from tests.security.functions import Function, error_of, functions
 from tests.security.hostile import PLAUSIBLE, Values, values_for
 from tests.security.settings import looking
 from tests.store.roles import connected_as

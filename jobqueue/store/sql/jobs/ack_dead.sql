@@ -5,10 +5,17 @@ WITH ack AS (
     SELECT *
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (id uuid, lease bigint, error jsonb)
 ),
+locked AS (
+    -- As they stand in the table, or this and a rescue of the same jobs could wait for each other.
+    SELECT id FROM jobqueue.jobs
+    WHERE id = ANY (ARRAY(SELECT id FROM ack))
+    ORDER BY ctid
+    FOR UPDATE
+),
 gone AS (
     DELETE FROM jobqueue.jobs AS job
     USING ack
-    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+    WHERE job.id = ANY (ARRAY(SELECT id FROM locked))
       AND job.id = ack.id
       AND job.lease = ack.lease
     RETURNING job.*, ack.error

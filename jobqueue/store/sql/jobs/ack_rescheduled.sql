@@ -7,6 +7,13 @@ WITH ack AS (
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (
         id uuid, lease bigint, delay_seconds double precision, refund boolean, error jsonb)
 ),
+locked AS (
+    -- As they stand in the table, or this and a rescue of the same jobs could wait for each other.
+    SELECT id FROM jobqueue.jobs
+    WHERE id = ANY (ARRAY(SELECT id FROM ack))
+    ORDER BY ctid
+    FOR UPDATE
+),
 again AS (
     UPDATE jobqueue.jobs AS job
     SET state = CASE WHEN ack.delay_seconds > 0 THEN 'scheduled' ELSE 'available' END,
@@ -21,7 +28,7 @@ again AS (
                 'attempt', job.attempt, 'worker_id', job.worker_id,
                 'started_at', job.started_at, 'failed_at', now())) END
     FROM ack
-    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+    WHERE job.id = ANY (ARRAY(SELECT id FROM locked))
       AND job.id = ack.id
       AND job.lease = ack.lease
     RETURNING job.id

@@ -1,6 +1,9 @@
--- Enter a worker in the books and give its id, never used before or again. Its queues are noted.
+-- Enter a worker in the books and give its id, never used before or again. Its queues are noted, in
+-- one order, so that two that start at once do not wait for each other.
 WITH noted AS (
-    INSERT INTO jobqueue.queues (name) SELECT unnest(%(queues)s::text[]) ON CONFLICT DO NOTHING
+    INSERT INTO jobqueue.queues (name)
+    SELECT queue FROM unnest(%(queues)s::text[]) AS queue ORDER BY queue
+    ON CONFLICT DO NOTHING
 )
 INSERT INTO jobqueue.workers (name, hostname, pid, queues, concurrency, expires_at)
 VALUES (
