@@ -27,6 +27,8 @@ from jobqueue.worker.worker import Farewell, Worker
 
 log = logging.getLogger("jobqueue.worker")
 
+DIRECT_URL_VARIABLE = "JOBQUEUE_DIRECT_URL"
+
 
 def worker(
     application: Annotated[
@@ -38,6 +40,16 @@ def worker(
         ),
     ],
     database_url: DatabaseUrl = None,
+    direct_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar=DIRECT_URL_VARIABLE,
+            show_envvar=True,
+            help="The server's own URL, for LISTEN and the leader, if --database-url leads through "
+            "a pooler in transaction mode (PgBouncer).",
+            show_default=False,
+        ),
+    ] = None,
     queue: Annotated[
         list[str] | None,
         typer.Option(
@@ -121,7 +133,7 @@ def worker(
     )
     url = database_url or jobs.database_url
     to_conninfo(url)  # a bad one is said before anything starts
-    farewell = _run(Worker(jobs, settings, database_url=url))
+    farewell = _run(Worker(jobs, settings, database_url=url, direct_url=direct_url))
     if farewell.interrupted:
         log.warning(
             "interrupted, and handed back for another worker: %d jobs", farewell.interrupted

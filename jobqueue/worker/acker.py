@@ -29,7 +29,7 @@ MOST_VERDICTS = 500
 MOST_UNRECORDED = 10_000
 
 # What the database says of values that it will never take.
-REFUSED = (psycopg.DataError, psycopg.IntegrityError)
+REFUSED = (psycopg.DataError,)
 
 Errors = tuple[type[psycopg.Error], ...]
 Outcome = dict[str, Any]

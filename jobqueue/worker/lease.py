@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
@@ -20,24 +21,56 @@ log = logging.getLogger("jobqueue.worker")
 
 # The books are for others to read; a database that is gone does not hold up the drain.
 DRAIN_SECONDS = 2.0
+# Between tries while jobs wait to know whether the lease lasts.
+FAILED_PAUSE_SECONDS = 0.5
+
+
+def clock() -> float:
+    """Give seconds that go on while the process, or the whole machine, is suspended."""
+    return time.clock_gettime(CLOCK)
+
+
+CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Lease:
     """The right to what this worker claimed, for as long as its heartbeat is seen.
 
     lost: called when the lease had expired and the worker was entered anew, under another id.
+    renewed: called when the lease was in doubt and turned out to last.
     """
 
-    def __init__(self, link: Link, settings: WorkerSettings, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        settings: WorkerSettings,
+        lost: Callable[[], None],
+        renewed: Callable[[], None],
+    ) -> None:
         self._link = link
         self._settings = settings
         self._lost = lost
+        self._renewed = renewed
+        self._ends = 0.0
+        self._doubt = asyncio.Event()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.worker_id = 0
         self.draining = False
 
+    def holds(self) -> bool:
+        """Whether the lease lasts by this machine's own clock; if not, a heartbeat is due at once.
+
+        It can only be too careful: the lease is counted from before it was asked for. Source:
+        Gray and Cheriton, "Leases", 1989.
+        """
+        if clock() < self._ends:
+            return True
+        self._doubt.set()
+        return False
+
     async def enter(self) -> None:
         """Enter the worker in the books."""
+        asked = clock()
         [self.worker_id] = await self._link.run(
             workers.register(
                 name=self.name,
@@ -47,19 +80,24 @@ class Lease:
                 lease_seconds=self._settings.lease_seconds,
             )
         )
+        self._ends = asked + self._settings.lease_seconds
 
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""
         while True:
-            await asyncio.sleep(self._settings.heartbeat_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._doubt.wait(), self._settings.heartbeat_seconds)
+            self._doubt.clear()
             try:
                 await self.beat()
             except psycopg.Error as error:
                 # The next one is due well before the lease ends.
                 log.warning("heartbeat: failed (%s)", one_line(error))
+                await asyncio.sleep(FAILED_PAUSE_SECONDS)
 
     async def beat(self) -> None:
         """Renew the lease, or enter the books anew if it was lost."""
+        asked = clock()
         alive = await self._link.run(
             workers.heartbeat(
                 self.worker_id,
@@ -67,7 +105,12 @@ class Lease:
                 draining=self.draining,
             )
         )
-        if not alive:
+        if alive:
+            in_doubt = asked >= self._ends
+            self._ends = asked + self._settings.lease_seconds
+            if in_doubt:
+                self._renewed()
+        else:
             log.warning(
                 "worker %s: its lease expired and its jobs were given to others; "
                 "carrying on under a new one",
@@ -88,6 +131,8 @@ class Lease:
         unrecorded: leases whose outcomes could not be recorded. If there are any the worker stays
             in the books until its lease expires, and those attempts count.
         """
+        # One that broke off may still commit, and its jobs would be nobody's.
+        await self._link.run(workers.await_claims(self.worker_id))
         handed_back = await self._link.run(jobs.hand_back(self.worker_id, unrecorded))
         if handed_back:
             await self._link.run(workers.wake(sorted(set(handed_back))))

@@ -17,7 +17,7 @@ from jobqueue.store.database import (
     to_conninfo,
     worker_conninfo,
 )
-from jobqueue.store.statement import ExecuteAsync, Statement, run_async
+from jobqueue.store.statement import ExecuteAsync, Statement, first, run_async, sql
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -27,6 +27,8 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 # A lost lock is tried again at the next tick; a worker never waits long behind someone's DDL.
 LOCK_TIMEOUT = "5s"
+# Of executions, after which psycopg prepares a statement.
+PREPARE_THRESHOLD = 5
 
 
 class Link:
@@ -36,11 +38,16 @@ class Link:
 
     idle_timeout: after which the server ends a session that asks for nothing, as PostgreSQL reads
         it; `0` for never.
+    pooled: a pooler may give each transaction another session, so nothing is left in any: neither
+        settings, idle_timeout among them, nor prepared statements.
     """
 
-    def __init__(self, url: str | None, name: str, *, idle_timeout: str = "0") -> None:
+    def __init__(
+        self, url: str | None, name: str, *, idle_timeout: str = "0", pooled: bool = False
+    ) -> None:
         self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
         self._idle_timeout = idle_timeout
+        self._pooled = pooled
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
@@ -51,7 +58,7 @@ class Link:
         Raises psycopg.OperationalError (or another psycopg.Error); the next call connects anew.
         """
         async with self._turn:
-            execute = self._execute or await self._connect()
+            execute = self._execute or await self._set_up()
             try:
                 return await run_async(execute, statement)
             except psycopg.errors.ReadOnlySqlTransaction:
@@ -67,10 +74,31 @@ class Link:
     async def connection(self) -> psycopg.AsyncConnection[Any]:
         """Give the connection itself, for LISTEN."""
         async with self._turn:
-            if self._connection is None or self._connection.closed:
-                await self._connect()
-            assert self._connection is not None  # noqa: S101 - what _connect does
-            return self._connection
+            connection = await self._opened()
+            if self._execute is None:
+                await self._set_up()
+            return connection
+
+    async def reach(self) -> None:
+        """Open a connection, if there is none; nothing is set in its session yet."""
+        async with self._turn:
+            await self._opened()
+
+    async def server_process(self) -> int:
+        """Give the number of the server's process that answers; nothing is set in its session yet.
+
+        Raises psycopg.OperationalError, also when a connection that was open is lost.
+        """
+        async with self._turn:
+            execute = executor_async(await self._opened())
+            try:
+                [number] = await run_async(
+                    execute, Statement(sql("workers/server_process"), {}, first)
+                )
+            except BaseException:
+                await self.close()
+                raise
+            return number
 
     @property
     def open(self) -> bool:
@@ -80,7 +108,7 @@ class Link:
     async def check_schema(self) -> None:
         """Return if this release can work with the database's schema. Raises SchemaError."""
         async with self._turn:
-            await check_schema_async(self._execute or await self._connect())
+            await check_schema_async(self._execute or await self._set_up())
 
     async def close(self) -> None:
         """Close the connection, if there is one."""
@@ -88,15 +116,25 @@ class Link:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> ExecuteAsync:
-        connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+    async def _opened(self) -> psycopg.AsyncConnection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._execute = None
+            self._connection = await psycopg.AsyncConnection.connect(
+                self._conninfo, autocommit=True, prepare_threshold=None
+            )
+        return self._connection
+
+    async def _set_up(self) -> ExecuteAsync:
+        connection = await self._opened()
         execute = executor_async(connection)
-        try:
-            await run_async(execute, session_settings(LOCK_TIMEOUT, self._idle_timeout))
-        except BaseException:
-            await connection.close()
-            raise
-        self._connection, self._execute = connection, execute
+        if not self._pooled:
+            try:
+                await run_async(execute, session_settings(LOCK_TIMEOUT, self._idle_timeout))
+            except BaseException:
+                await self.close()
+                raise
+            connection.prepare_threshold = PREPARE_THRESHOLD
+        self._execute = execute
         return execute
 
 
@@ -125,7 +163,7 @@ async def first_contact(link: Link, limit_seconds: float) -> None:
     deadline = time.monotonic() + limit_seconds
     while True:
         try:
-            await link.connection()
+            await link.reach()
         except psycopg.OperationalError as error:
             reason = one_line(error)
             pause = pauses.next_seconds()

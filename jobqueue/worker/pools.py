@@ -23,11 +23,13 @@ class TransactionPools:
     """One pool for threads and one for the event loop, each made when first asked for.
 
     most: connections of each at most; further jobs wait for one.
+    pooled: a pooler may give each transaction another session, so nothing is left in any.
     """
 
-    def __init__(self, url: str | None, most: int) -> None:
+    def __init__(self, url: str | None, most: int, *, pooled: bool = False) -> None:
         self._url = url
         self._most = most
+        self._pooled = pooled
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._apool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._making = Lock()
@@ -39,7 +41,7 @@ class TransactionPools:
             if self._pool is None:
                 self._pool = ConnectionPool(
                     **self._settings(),
-                    configure=_configure,
+                    configure=None if self._pooled else _configure,
                     # One that broke while nobody used it must not cost a job its attempt.
                     check=ConnectionPool.check_connection,
                     open=True,
@@ -54,7 +56,7 @@ class TransactionPools:
         if self._apool is None:
             self._apool = AsyncConnectionPool(
                 **self._settings(),
-                configure=_aconfigure,
+                configure=None if self._pooled else _aconfigure,
                 check=AsyncConnectionPool.check_connection,
                 open=False,
             )
@@ -72,6 +74,7 @@ class TransactionPools:
     def _settings(self) -> dict[str, Any]:
         return {
             "conninfo": worker_conninfo(to_conninfo(self._url, application_name="jobqueue jobs")),
+            "kwargs": {"prepare_threshold": None} if self._pooled else {},
             "min_size": 0,
             "max_size": self._most,
             "max_idle": IDLE_SECONDS,

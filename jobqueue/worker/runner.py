@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import sys
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import Context, copy_context
 from time import perf_counter
 from typing import Any
@@ -31,6 +31,8 @@ LONGEST_WAIT_SECONDS = 0.1
 class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
+    holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
+        starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
     """
 
@@ -40,6 +42,8 @@ class Runner:
         queues: Mapping[str, int],
         acker: Acker,
         pools: Pools,
+        *,
+        holds: Callable[[], bool],
         wake: asyncio.Event,
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
@@ -47,6 +51,7 @@ class Runner:
         self._tasks = tasks
         self._acker = acker
         self._pools = pools
+        self._holds = holds
         self._wake = wake
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._interrupting = False
@@ -71,10 +76,14 @@ class Runner:
         """Start claimed jobs, or keep them in hand until a slot is free."""
         for job in jobs:
             self.lines[job.queue].buffer.append(job)
-        for line in self.lines.values():
-            self._fill(line)
+        self.go_on()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
+
+    def go_on(self) -> None:
+        """Start what is in hand and has a slot, as after a lease that was in doubt is renewed."""
+        for line in self.lines.values():
+            self._fill(line)
 
     def in_hand(self) -> set[int]:
         """Give the leases of what runs or waits for a slot."""
@@ -152,7 +161,7 @@ class Runner:
         if line.filling:
             return  # a job that ended before its start returned; the loop below goes on
         line.filling = True
-        while line.buffer and line.running < line.concurrency:
+        while line.buffer and line.running < line.concurrency and self._holds():
             self._start(line, line.buffer.popleft())
         line.filling = False
 

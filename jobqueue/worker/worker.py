@@ -24,6 +24,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
 from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
+from jobqueue.worker.sharing import refuse_shared_sessions
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
 
 log = logging.getLogger("jobqueue.worker")
@@ -60,10 +61,19 @@ class Worker:
 
     It is a process of its own (`jobqueue worker`). Inside a test or a small application it can be
     run as a task of an event loop; then it lives and dies with that process.
+
+    database_url: where it works; the JobQueue's own if None.
+    direct_url: the server's own URL, for LISTEN and the leader, if `database_url` leads through a
+        pooler in transaction mode.
     """
 
     def __init__(
-        self, jobs: JobQueue, settings: WorkerSettings, *, database_url: str | None = None
+        self,
+        jobs: JobQueue,
+        settings: WorkerSettings,
+        *,
+        database_url: str | None = None,
+        direct_url: str | None = None,
     ) -> None:
         if not jobs.tasks:
             raise ConfigurationError(
@@ -73,15 +83,24 @@ class Worker:
         self._jobs = jobs
         self._settings = settings
         url = database_url or jobs.database_url
-        self._claims = Link(url, "worker")
-        self._acks = Link(url, "worker acks")
-        self._listens = Link(url, "worker listens")
-        self._leads = Link(url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
+        self._pooled = pooled = bool(direct_url)
+        self._claims = Link(url, "worker", pooled=pooled)
+        self._acks = Link(url, "worker acks", pooled=pooled)
+        own_url = direct_url or url
+        self._listens = Link(own_url, "worker listens")
+        self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
-        self._pools = TransactionPools(url, settings.transaction_connections)
-        self._runner = Runner(jobs.tasks, settings.queues, self._acker, self._pools, wake)
-        self._lease = Lease(self._claims, settings, self._lost_lease)
+        self._pools = TransactionPools(url, settings.transaction_connections, pooled=pooled)
+        self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
+        self._runner = Runner(
+            jobs.tasks,
+            settings.queues,
+            self._acker,
+            self._pools,
+            holds=self._lease.holds,
+            wake=wake,
+        )
         self._claimer = Claimer(
             self._claims,
             self._runner,
@@ -112,8 +131,9 @@ class Worker:
     async def run(self) -> Farewell:
         """Work until `stop`, and say how it ended.
 
-        Raises DatabaseUnavailable if there is no first connection within `connect_seconds`, and
-        SchemaError if the database's schema is not one this release works with.
+        Raises DatabaseUnavailable if there is no first connection within `connect_seconds`,
+        ConfigurationError if sessions that must be its own are shared, and SchemaError if the
+        database's schema is not one this release works with.
         """
         if not await self._arrive_unless_stopped():
             return Farewell(0, 0, 0)
@@ -158,6 +178,10 @@ class Worker:
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
 
+    def _renewed_lease(self) -> None:
+        """Start what waited while it was in doubt whether it is still this worker's."""
+        self._runner.go_on()
+
     async def _arrive_unless_stopped(self) -> bool:
         """Arrive; False if told to stop while still waiting for the database."""
         arriving = asyncio.create_task(self._arrive())
@@ -167,12 +191,12 @@ class Worker:
         if not arriving.done():
             arriving.cancel()
             await asyncio.wait([arriving])
-            await self._claims.close()
+            await self._close_links()
             return False
         try:
             await arriving
         except BaseException:
-            await self._claims.close()
+            await self._close_links()
             raise
         return True
 
@@ -182,13 +206,24 @@ class Worker:
         pauses = Pauses()
         while True:
             await first_contact(self._claims, self._settings.connect_seconds)
+            if self._pooled:
+                await first_contact(self._listens, self._settings.connect_seconds)
             try:
+                await self._look_at_sessions()
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:
                     raise
                 log.warning("database: lost again (%s); trying again", one_line(error))
                 await asyncio.sleep(pauses.next_seconds())
+
+    async def _look_at_sessions(self) -> None:
+        """Refuse a pooler in transaction mode where sessions must be ours, before any is set up."""
+        if not self._pooled:
+            return await refuse_shared_sessions("database", self._claims, self._acks)
+        await refuse_shared_sessions("direct URL", self._listens, self._leads)
+        await self._leads.close()
+        return None
 
     async def _enter(self) -> None:
         await self._claims.check_schema()
@@ -244,6 +279,9 @@ class Worker:
             await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
         self._runner.threads.close()
         await self._pools.close()
+        await self._close_links()
+
+    async def _close_links(self) -> None:
         for link in (self._claims, self._acks, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()

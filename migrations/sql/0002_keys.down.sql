@@ -23,6 +23,62 @@ DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.enqueue_ke
     jobqueue.meet_once,
     jobqueue.settle_contested, jobqueue.prune_keys, jobqueue.take_key, jobqueue.key_hash,
     jobqueue.task_defaults, jobqueue.refuse_enqueue, jobqueue.refuse_args, jobqueue.redact;
+CREATE OR REPLACE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
+DECLARE
+    made integer := 0;
+    first_moment timestamptz;
+    next_moment timestamptz;
+    partition text;
+BEGIN
+    FOR ahead IN 0..days LOOP
+        first_moment := (pg_catalog.date_trunc('day', now() AT TIME ZONE 'UTC')
+            + pg_catalog.make_interval(days => ahead)) AT TIME ZONE 'UTC';
+        next_moment := first_moment + interval '24 hours';
+        partition := 'job_history_' || pg_catalog.to_char(first_moment AT TIME ZONE 'UTC', 'YYYYMMDD');
+        CONTINUE WHEN pg_catalog.to_regclass('jobqueue.' || partition) IS NOT NULL;
+        EXECUTE pg_catalog.format(
+            'CREATE TABLE jobqueue.%I (LIKE jobqueue.job_history INCLUDING DEFAULTS INCLUDING STORAGE)',
+            partition);
+        EXECUTE pg_catalog.format(
+            'WITH late AS (DELETE FROM jobqueue.job_history_default
+                           WHERE finished_at >= %L AND finished_at < %L RETURNING *)
+             INSERT INTO jobqueue.%I SELECT * FROM late',
+            first_moment, next_moment, partition);
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE jobqueue.job_history ATTACH PARTITION jobqueue.%I FOR VALUES FROM (%L) TO (%L)',
+            partition, first_moment, next_moment);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
+DECLARE
+    dropped integer := 0;
+    partition text;
+BEGIN
+    FOR partition IN
+        SELECT child.relname
+        FROM pg_catalog.pg_inherits AS link
+        JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
+        WHERE link.inhparent = 'jobqueue.job_history'::regclass
+          AND child.relname ~ '^job_history_[0-9]{8}$'
+          AND (pg_catalog.to_date(pg_catalog.right(child.relname, 8), 'YYYYMMDD') + 1)::timestamp
+              AT TIME ZONE 'UTC' <= drop_history_partitions.before
+        ORDER BY 1
+    LOOP
+        EXECUTE pg_catalog.format('DROP TABLE jobqueue.%I', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM jobqueue.job_history_default WHERE finished_at < drop_history_partitions.before;
+    RETURN dropped;
+END
+$body$;
 ALTER FUNCTION jobqueue.make_history_partitions SECURITY INVOKER;
 ALTER FUNCTION jobqueue.drop_history_partitions SECURITY INVOKER;
 GRANT EXECUTE ON FUNCTION jobqueue.make_history_partitions, jobqueue.drop_history_partitions

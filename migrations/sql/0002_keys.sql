@@ -81,10 +81,9 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     -- Each taken key is an entry in a lock table that all sessions share.
     most_keys CONSTANT integer := 500;
-    number bigint := pg_catalog.get_byte(hash, 0)::bigint << 48
-        | pg_catalog.get_byte(hash, 1)::bigint << 40 | pg_catalog.get_byte(hash, 2)::bigint << 32
-        | pg_catalog.get_byte(hash, 3)::bigint << 24 | pg_catalog.get_byte(hash, 4)::bigint << 16
-        | pg_catalog.get_byte(hash, 5)::bigint << 8 | pg_catalog.get_byte(hash, 6)::bigint;
+    -- In the order of the hashes, which is the order in which enqueue_many_v1 takes them.
+    number bigint :=
+        ('x' || pg_catalog.encode(pg_catalog.substr(hash, 1, 7), 'hex'))::bit(56)::bigint;
     highest bigint := nullif(pg_catalog.current_setting('jobqueue.highest_key', true), '');
     taken integer := coalesce(nullif(pg_catalog.current_setting('jobqueue.keys_taken', true), ''), '0');
 BEGIN
@@ -758,6 +757,72 @@ CREATE VIEW jobqueue.dead_jobs AS
            attempt, max_attempts, errors, enqueued_at, run_at, started_at, finished_at,
            NULL::real AS run_ms, worker_id
     FROM jobqueue.dead_letters;
+
+-- History --------------------------------------------------------------------------------------
+-- As before, and safe beside acks and another leader.
+CREATE OR REPLACE FUNCTION jobqueue.make_history_partitions(days integer DEFAULT 7) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
+DECLARE
+    made integer := 0;
+    first_moment timestamptz;
+    next_moment timestamptz;
+    partition text;
+BEGIN
+    FOR ahead IN 0..days LOOP
+        first_moment := (pg_catalog.date_trunc('day', now() AT TIME ZONE 'UTC')
+            + pg_catalog.make_interval(days => ahead)) AT TIME ZONE 'UTC';
+        next_moment := first_moment + interval '24 hours';
+        partition := 'job_history_' || pg_catalog.to_char(first_moment AT TIME ZONE 'UTC', 'YYYYMMDD');
+        CONTINUE WHEN pg_catalog.to_regclass('jobqueue.' || partition) IS NOT NULL;
+        -- Nobody may be on the way to the default partition with a row of this one, nor another
+        -- leader make it too.
+        LOCK TABLE jobqueue.job_history IN SHARE ROW EXCLUSIVE MODE;
+        CONTINUE WHEN pg_catalog.to_regclass('jobqueue.' || partition) IS NOT NULL;
+        EXECUTE pg_catalog.format(
+            'CREATE TABLE jobqueue.%I (LIKE jobqueue.job_history INCLUDING DEFAULTS INCLUDING STORAGE)',
+            partition);
+        EXECUTE pg_catalog.format(
+            'WITH late AS (DELETE FROM jobqueue.job_history_default
+                           WHERE finished_at >= %L AND finished_at < %L RETURNING *)
+             INSERT INTO jobqueue.%I SELECT * FROM late',
+            first_moment, next_moment, partition);
+        EXECUTE pg_catalog.format(
+            'ALTER TABLE jobqueue.job_history ATTACH PARTITION jobqueue.%I FOR VALUES FROM (%L) TO (%L)',
+            partition, first_moment, next_moment);
+        made := made + 1;
+    END LOOP;
+    RETURN made;
+END
+$body$;
+
+CREATE OR REPLACE FUNCTION jobqueue.drop_history_partitions(before timestamptz) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET TimeZone = 'UTC' SET DateStyle = 'ISO'
+SET lock_timeout = '200ms' AS $body$
+DECLARE
+    dropped integer := 0;
+    partition text;
+BEGIN
+    FOR partition IN
+        SELECT child.relname
+        FROM pg_catalog.pg_inherits AS link
+        JOIN pg_catalog.pg_class AS child ON child.oid = link.inhrelid
+        WHERE link.inhparent = 'jobqueue.job_history'::regclass
+          AND child.relname ~ '^job_history_[0-9]{8}$'
+          AND (pg_catalog.to_date(pg_catalog.right(child.relname, 8), 'YYYYMMDD') + 1)::timestamp
+              AT TIME ZONE 'UTC' <= drop_history_partitions.before
+        ORDER BY 1
+    LOOP
+        -- As dropping a partition does, but before it looks: another leader may have dropped it.
+        LOCK TABLE jobqueue.job_history IN ACCESS EXCLUSIVE MODE;
+        CONTINUE WHEN pg_catalog.to_regclass('jobqueue.' || partition) IS NULL;
+        EXECUTE pg_catalog.format('DROP TABLE jobqueue.%I', partition);
+        dropped := dropped + 1;
+    END LOOP;
+    DELETE FROM jobqueue.job_history_default WHERE finished_at < drop_history_partitions.before;
+    RETURN dropped;
+END
+$body$;
 
 -- Rights ---------------------------------------------------------------------------------------
 -- A role that may only enqueue has no right to any table: these functions act for their owner, with

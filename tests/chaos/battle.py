@@ -86,10 +86,10 @@ class Battle:
         if self._pooler is not None:
             self._pooler.start(self._pair.primary.port)
         direct, proxied = self._pair.url(), self._pair.url(self._proxy.ports)
-        for program in workers(self._settings.workers, self._folder, direct, proxied):
+        pooled = self._pooler.url if self._pooler else None
+        for program in workers(self._settings.workers, self._folder, direct, proxied, pooled):
             self._workers.start(program)
         await until(self._books_agree, what="all workers have started", seconds=STARTED_SECONDS)
-        pooled = self._pooler.url if self._pooler else None
         for program in producers(self._settings.seed, self._folder, direct, proxied, pooled):
             self._producers.start(program)
 

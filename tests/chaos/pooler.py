@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, as many applications have before their database."""
+"""PgBouncer, in transaction mode, as many applications have before their database."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ PROGRAM = "pgbouncer"
 
 CONFIGURATION = """
 [databases]
-{database} = host=127.0.0.1 port={behind} user={user}
+{database} = {server} port={behind}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 10
+pool_mode = {mode}
+default_pool_size = {sessions}
 max_client_conn = 200
 server_login_retry = 1
 server_check_delay = 1
@@ -34,13 +34,26 @@ def program() -> str | None:
 
 
 class Pooler:
-    """PgBouncer before whichever server is the primary."""
+    """PgBouncer before whichever server is the primary.
 
-    def __init__(self, folder: Path, path: str) -> None:
+    server: how to reach it, as PgBouncer reads it; but for the port, which may change.
+    sessions: with the server, at most.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        path: str,
+        *,
+        server: str = f"host=127.0.0.1 user={USER}",
+        mode: str = "transaction",
+        sessions: int = 10,
+    ) -> None:
         self.port = free_port()
         self.folder = folder
         self.log = folder.with_suffix(".log")
         self._program = path
+        self._settings = {"server": server, "mode": mode, "sessions": sessions}
         self._behind = 0
         self._child: Child | None = None
 
@@ -78,5 +91,5 @@ class Pooler:
     def _configure(self, behind: int) -> None:
         self._behind = behind
         self._ini.write_text(
-            CONFIGURATION.format(database=DATABASE, behind=behind, user=USER, port=self.port)
+            CONFIGURATION.format(database=DATABASE, behind=behind, port=self.port, **self._settings)
         )

@@ -18,14 +18,22 @@ OPTIONS = (
 )
 
 
-def workers(number: int, folder: Path, direct: str, proxied: str) -> Iterator[Program]:
-    """Give workers: every other goes through the proxy, and the clock of the last one is wrong."""
+def workers(
+    number: int, folder: Path, direct: str, proxied: str, pooled: str | None
+) -> Iterator[Program]:
+    """Give workers.
+
+    Every other goes through the proxy, the first through PgBouncer if it is there, and the clock
+    of the last one is wrong.
+    """
     for index in range(number):
         through_proxy = index % 2 == 1
         environment = {
             "JOBQUEUE_DATABASE_URL": proxied if through_proxy else direct,
             "CHAOS_FOLDER": str(folder),
         }
+        if index == 0 and pooled:
+            environment |= {"JOBQUEUE_DATABASE_URL": pooled, "JOBQUEUE_DIRECT_URL": direct}
         if index == number - 1:
             environment["PYTHONPATH"] = str(SHIFTED_CLOCK)
             environment["CHAOS_CLOCK_SHIFT_SECONDS"] = str(CLOCK_SHIFT_SECONDS)

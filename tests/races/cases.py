@@ -17,6 +17,7 @@ IN_TWO_PLACES = "SELECT id FROM jobqueue.all_jobs GROUP BY id HAVING count(*) > 
 
 NOTHING = frozenset({
     "nothing", "nobody", "not there", "0 promoted", "0 settled", "0 forgotten", "later",
+    "put off",
 })  # fmt: skip
 """What somebody is told who changed nothing and may come again."""
 

@@ -16,7 +16,7 @@ WAITS, PASSES = Fate.WAITS, Fate.PASSES
 CASES = [
     Case(
         scene.delivered_twice, effects_one, effects_two, PASSES,
-        ("lease lost", "done"), "completed 2", ("done", "completed 2"),
+        ("lease lost", "put off"), "running 2", ("put off", "running 2"),
     ),
     Case(
         scene.delivered_twice, effects_two, effects_one, PASSES,

@@ -223,7 +223,9 @@ def test_many_keys_in_one_statement_are_waited_for_and_none_is_contested(ring: R
     last = [key for (key,) in ring.looker.execute(hashes, [names])][-1]
     args = json.dumps([{"name": name} for name in names])
     options = EnqueueOptions().using({"unique": Unique.skip(by_name)})
-    many = jobs.enqueue_many("work", args, options, [options.keys({"name": name}) for name in names])
+    many = jobs.enqueue_many(
+        "work", args, options, [options.keys({"name": name}) for name in names]
+    )
     with ThreadPoolExecutor(1) as thread:
         with ring.left.transaction():
             met = enqueue(ring.left, unique=Unique.skip(last))

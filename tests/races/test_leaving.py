@@ -19,7 +19,9 @@ from tests.races.ring import DEADLINE_SECONDS, Ring
 async def leave(url: str, worker: int) -> None:
     """Leave as a worker does that has nothing in hand."""
     link = Link(url, "leaving")
-    lease = Lease(link, WorkerSettings(queues={"default": 1}), lost=lambda: None)
+    lease = Lease(
+        link, WorkerSettings(queues={"default": 1}), lost=lambda: None, renewed=lambda: None
+    )
     lease.worker_id = worker
     try:
         await lease.leave(set())

@@ -1,0 +1,85 @@
+"""A worker that was frozen starts nothing of what it claimed before: others have it by now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from jobqueue import JobQueue, current_job
+from jobqueue.store import jobs as statements
+from jobqueue.store import maintenance
+from jobqueue.store.statement import Statement, run
+from jobqueue.worker import lease
+from jobqueue.worker.link import Link
+from tests.waiting import auntil
+from tests.worker.books import Books
+from tests.worker.playing import play, running
+
+CLAIM = statements.claim(0, {}, []).text
+LEASE_SECONDS = 30.0
+
+
+class Freeze:
+    """Freezes the worker after its first claim is committed and before it hears of it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, books: Books, *, lost: bool) -> None:
+        self._books = books
+        self._lost = lost
+        self._slept = 0.0
+        self.frozen = False
+        self._run = Link.run
+        monkeypatch.setattr(lease, "clock", self._clock)
+        freeze = self
+
+        async def run_and_freeze(link: Link, statement: Statement[Any]) -> list[Any]:
+            rows = await freeze._run(link, statement)
+            if statement.text == CLAIM and rows and not freeze.frozen:
+                freeze._freeze()
+            return rows
+
+        monkeypatch.setattr(Link, "run", run_and_freeze)
+        self._real = clock
+
+    def _clock(self) -> float:
+        return self._real() + self._slept
+
+    def _freeze(self) -> None:
+        self.frozen = True
+        self._slept = LEASE_SECONDS + 1
+        if self._lost:
+            self._books.rows("UPDATE jobqueue.workers SET expires_at = now() - interval '1 s'")
+            run(self._books.execute, maintenance.rescue())
+
+
+clock = lease.clock
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["given to others", "nobody took it"])
+def test_what_was_claimed_before_the_freeze_starts_only_if_it_is_still_the_workers(
+    books: Books, monkeypatch: pytest.MonkeyPatch, lost: bool
+) -> None:
+    jobs = JobQueue()
+    attempts: list[int] = []
+
+    @jobs.task
+    async def note() -> None:
+        attempts.append(current_job().attempt)
+
+    freeze = Freeze(monkeypatch, books, lost=lost)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url, lease_seconds=LEASE_SECONDS):
+            for _ in range(3):
+                note.enqueue(books.connection)
+            await auntil(lambda: books.unfinished() == 0, what="all jobs have ended")
+
+    play(scenario())
+    assert freeze.frozen
+    assert len(attempts) == 3
+    # It finds out by a heartbeat at once; well before the next one would have been due.
+    assert (2 in attempts) == lost
+    assert books.states() == {"completed": 3}
+    taken = books.rows("SELECT attempt FROM jobqueue.job_history WHERE errors IS NOT NULL")
+    assert all(attempt == 2 for (attempt,) in taken)
+    assert bool(taken) == lost
