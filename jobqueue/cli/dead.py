@@ -14,7 +14,15 @@ import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from jobqueue.cli.jobs import show
-from jobqueue.cli.options import AsJson, DatabaseUrl, JobId, JobIds, parse_arguments, parse_moment
+from jobqueue.cli.options import (
+    MOST_ROWS,
+    AsJson,
+    DatabaseUrl,
+    JobId,
+    JobIds,
+    parse_arguments,
+    parse_moment,
+)
 from jobqueue.cli.output import console, errors, print_jobs, print_json
 from jobqueue.cli.session import session
 from jobqueue.core.secrets import HIDDEN
@@ -43,7 +51,7 @@ def list_(
     queue: Queue = None,
     task: Task = None,
     before: Before = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters, the newest first."""
@@ -90,7 +98,8 @@ def redrive(
     before: Before = None,
     everything: Everything = False,
     rate: Annotated[
-        float | None, typer.Option(min=0.01, help="At most so many a second.", show_default=False)
+        float | None,
+        typer.Option(min=0.01, max=1_000_000, help="At most so many a second.", show_default=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

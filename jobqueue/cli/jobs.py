@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from jobqueue.cli.options import AsJson, DatabaseUrl, JobId
+from jobqueue.cli.options import MOST_ROWS, AsJson, DatabaseUrl, JobId
 from jobqueue.cli.output import console, errors, print_job, print_jobs, print_json
 from jobqueue.cli.session import session
 from jobqueue.core.states import State
@@ -23,7 +23,7 @@ def list_(
     state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
     queue: Annotated[str | None, typer.Option(help="Only of this queue.")] = None,
     task: Annotated[str | None, typer.Option(help="Only of this task.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="At most so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List jobs in every state, the newest first."""

@@ -8,12 +8,15 @@ from typing import Annotated
 import psycopg
 import typer
 from rich.console import Console
+from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 import jobqueue
 from jobqueue.cli import dead, dev, enqueue, grants, jobs, migrate, stats, worker
 from jobqueue.cli.exit_codes import EPILOG, Exit
+from jobqueue.cli.output import visible
 from jobqueue.core.errors import (
+    ConfigurationError,
     DatabaseUnavailable,
     JobQueueError,
     SchemaError,
@@ -58,15 +61,16 @@ def main(
 def run() -> None:
     """Run the command; errors we know of are one line on stderr, all others a traceback."""
     try:
+        _check_words(sys.argv[1:])
         app()
     except (JobQueueError, psycopg.Error, DBAPIError) as error:
         told = _tell(error.orig if isinstance(error, DBAPIError) else error)
         if told is None:
             raise
         message, code = told
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"[bold red]error:[/] {message}"
-        )
+        # Not as markup: it holds whatever was given to us.
+        line = Text.assemble(("error:", "bold red"), " ", visible(message))
+        Console(stderr=True, highlight=False, soft_wrap=True).print(line)
         sys.exit(code)
 
 
@@ -74,25 +78,34 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
     """Give what to say of `error` and the exit code that tells programs; None: not one we know."""
     match error:
         case SchemaError():
-            return _plain(error), Exit.SCHEMA
+            return one_line(error), Exit.SCHEMA
         case DatabaseUnavailable():
-            return _plain(error), Exit.DATABASE
+            return one_line(error), Exit.DATABASE
         case JobQueueError():
-            return _plain(error), Exit.USAGE
+            return one_line(error), Exit.USAGE
         case psycopg.errors.UndefinedTable():
             return (
                 "schema 'jobqueue': not in this database, or behind; run `jobqueue migrate` first",
                 Exit.SCHEMA,
             )
         case psycopg.errors.InsufficientPrivilege():
-            return f"database: {_plain(error)}; ask its owner for the right to do this", Exit.FAILED
+            return (
+                f"database: {one_line(error)}; ask its owner for the right to do this",
+                Exit.FAILED,
+            )
         case psycopg.OperationalError():
             remedy = "check that the server runs and the URL names it"
-            return f"database: {_plain(error)}; {remedy}", Exit.DATABASE
+            return f"database: {one_line(error)}; {remedy}", Exit.DATABASE
         case _:
             return None
 
 
-def _plain(error: BaseException) -> str:
-    """Give the message on one line, its brackets not taken for markup."""
-    return one_line(error).replace("[", r"\[")
+def _check_words(words: list[str]) -> None:
+    """Refuse what PostgreSQL could not be sent."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise ConfigurationError(
+                f"argument {word!r:.100}: holds bytes that are not UTF-8; write it as UTF-8"
+            ) from None

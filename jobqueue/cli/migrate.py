@@ -58,6 +58,12 @@ def migrate(
                 f"Going back to {downgrade_to} may drop tables and the jobs in them. Go on?",
                 abort=True,
             )
+        # By its name only: Alembic knows more ways to name one, an empty variable among them.
+        if downgrade_to != "base" and downgrade_to not in migrations.revisions():
+            raise ConfigurationError(
+                f"revision {downgrade_to!r}: unknown; use `base` or one of "
+                f"{', '.join(migrations.revisions())}"
+            )
         try:
             migrations.downgrade(database_url, downgrade_to)
         except CommandError as error:

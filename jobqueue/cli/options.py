@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from jobqueue.core.duration import LONGEST_SECONDS
 from jobqueue.core.json_values import holds_nul
 from jobqueue.store.database import URL_VARIABLE
 
@@ -31,6 +33,8 @@ Imports = Annotated[
     ),
 ]
 
+MOST_ROWS = 1_000_000
+
 _UNIT_SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -41,7 +45,10 @@ def parse_seconds(text: str | float) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*", text)
     if found is None:
         raise typer.BadParameter(f"{text!r}: not a duration; write 90, 500ms, 5m, 2h or 1d")
-    return float(found[1]) * _UNIT_SECONDS[found[2]]
+    seconds = float(found[1]) * _UNIT_SECONDS[found[2]]
+    if seconds > LONGEST_SECONDS:
+        raise typer.BadParameter(f"{text[:40]!r}: too long; give 1,000 years at most")
+    return seconds
 
 
 def parse_moment(text: str) -> datetime:
@@ -61,15 +68,23 @@ def parse_arguments(text: str) -> dict[str, Any]:
     """Read a task's arguments: a JSON object."""
     try:
         # Not orjson: a number may have more digits than a machine word.
-        values: object = json.loads(text)
-        text.encode()
-    except (json.JSONDecodeError, UnicodeEncodeError) as error:
+        values: object = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise typer.BadParameter(f"not JSON ({error}); write '{{\"name\": value}}'") from None
     if holds_nul(json.dumps(values).encode()):
         raise typer.BadParameter("holds the character NUL, which PostgreSQL cannot keep; remove it")
     if not isinstance(values, dict):
         raise typer.BadParameter("not a JSON object; write '{\"name\": value}'")
     return cast("dict[str, Any]", values)
+
+
+def _finite(text: str) -> float:
+    """Read a number, but none that JSON cannot write again."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text}: not a number that JSON can hold")
+    return number
 
 
 def parse_id(text: str) -> UUID:

@@ -31,6 +31,18 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - what json does not know
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+# What a terminal obeys instead of showing it: control characters, and those that turn text around.
+_OBEYED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
+    code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+_OBEYED_IN_LINES = {code: seen for code, seen in _OBEYED.items() if code not in {0x09, 0x0A}}
+
+
+def visible(text: object, *, lines: bool = False) -> str:
+    """Give text such that a terminal shows it, whoever wrote it. lines: it may have several."""
+    return str(text).translate(_OBEYED_IN_LINES if lines else _OBEYED)
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Print rows under their columns; numbers to the right. `empty` is said when there are none."""
     shown = [list(row) for row in rows]
@@ -44,7 +56,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
             column, justify="right" if numbers else "left", overflow="fold", no_wrap=column == "id"
         )
     for row in shown:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+        table.add_row(*("" if cell is None else escape(visible(cell)) for cell in row))
     if console.is_terminal:
         console.print(table)
     else:
@@ -120,12 +132,17 @@ def print_job(job: JobRecord) -> None:
     ]
     for name, value in lines:
         if value is not None:
-            console.print(f"[bold]{name:<10}[/] {escape(str(value))}", soft_wrap=True)
+            console.print(f"[bold]{name:<10}[/] {escape(visible(value))}", soft_wrap=True)
     for error in job.errors or ():
         console.print(
-            f"\n[bold]attempt {error.get('attempt')}[/] failed at {error.get('failed_at')}: "
-            f"{escape(str(error.get('error')))}: {escape(str(error.get('message')))}",
+            f"\n[bold]attempt {_shown(error, 'attempt')}[/] "
+            f"failed at {_shown(error, 'failed_at')}: "
+            f"{_shown(error, 'error')}: {_shown(error, 'message')}",
             soft_wrap=True,
         )
         if trace := error.get("traceback"):
-            console.print(escape(str(trace).rstrip()), soft_wrap=True)
+            console.print(escape(visible(trace, lines=True).rstrip()), soft_wrap=True)
+
+
+def _shown(error: dict[str, Any], name: str) -> str:
+    return escape(visible(error.get(name), lines=True))

@@ -76,8 +76,9 @@ def make_key(key: Key, values: Mapping[str, Any], *, subject: str) -> str:
         raise ConfigurationError(f"{subject} {made!r}: not text; give a str, or a function of one")
     if "\x00" in made or not _encodable(made):
         raise ConfigurationError(
-            f"{subject} {made[:100]!r}: holds NUL or a lone surrogate, which PostgreSQL cannot "
-            "keep; remove it"
+            # Not shown: it may be made of an argument that is secret.
+            f"{subject} of {len(made)} characters: holds NUL or a lone surrogate, which PostgreSQL "
+            "cannot keep; remove it"
         )
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import FunctionType, MethodType
 from typing import Any, TypedDict
 from uuid import UUID
@@ -120,11 +120,18 @@ def _checked(name: str, value: object) -> dict[str, object]:
     return read(value)
 
 
+EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
+LATEST = datetime(9999, 12, 30, tzinfo=UTC)
+"""As the database has them: a moment that can be read in any time zone."""
+
+
 def _run_at(value: datetime) -> dict[str, object]:
     if value.tzinfo is None:
         raise ConfigurationError(
             f"run_at {value!r}: has no time zone; use datetime.now(timezone.utc) or a zone"
         )
+    if not EARLIEST <= value <= LATEST:
+        raise ConfigurationError(f"run_at {value!r}: not within the years 1 to 9999 everywhere")
     return {"run_at": value, "delay_seconds": None}
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from jobqueue.core.duration import Duration, to_seconds
+from jobqueue.core.hiding import hide
 from jobqueue.core.retry import Retry
 
 LONGEST_MESSAGE = 2_000
@@ -54,12 +56,14 @@ class Verdict:
     delay_seconds: before the next attempt; 0 means at once.
     refund: whether the attempt is not counted.
     error: the exception to keep with the job, or None.
+    secrets: what is to be hidden where the error is shown, the longest first.
     """
 
     kind: Kind
     delay_seconds: float = 0.0
     refund: bool = False
     error: BaseException | None = None
+    secrets: tuple[str, ...] = ()
 
     @property
     def runs_at_once(self) -> bool:
@@ -94,8 +98,11 @@ def judge(
     return Verdict(Kind.RETRIED, delay_seconds=delay, error=error)
 
 
-def describe(error: BaseException) -> dict[str, str]:
-    """Give `error` as what is kept with the job: type, message and traceback, safe for jsonb."""
+def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str]:
+    """Give `error` as what is kept with the job: type, message and traceback, safe for jsonb.
+
+    secrets: what is hidden in it, the longest first.
+    """
     kind = type(error)
     name = kind.__qualname__
     if kind.__module__ not in {"builtins", "__main__", __name__}:
@@ -111,9 +118,9 @@ def describe(error: BaseException) -> dict[str, str]:
         trace = f"<its traceback could not be read: {type(broken).__name__}>"
     return {
         "error": storable(name),
-        "message": storable(message[:LONGEST_MESSAGE]),
+        "message": storable(hide(message, secrets)[:LONGEST_MESSAGE]),
         # The end of a traceback says where it happened.
-        "traceback": storable(trace[-LONGEST_TRACEBACK:]),
+        "traceback": storable(hide(trace, secrets)[-LONGEST_TRACEBACK:]),
     }
 
 

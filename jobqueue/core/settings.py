@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from jobqueue.core.duration import LONGEST_SECONDS
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.names import check_queue_name
 
@@ -49,6 +50,9 @@ class WorkerSettings:
         _at_least("poll", self.poll_seconds, 0.001)
         _at_least("grace", self.grace_seconds, 0.0)
         _at_least("history days", self.history_days, 1)
+        _at_most("lease", self.lease_seconds, LONGEST_SECONDS)
+        _at_most("history days", self.history_days, 365_000)
+        _at_most("processed days", self.processed_days, 365_000)
 
     @property
     def heartbeat_seconds(self) -> float:
@@ -59,6 +63,11 @@ class WorkerSettings:
 def _at_least(name: str, value: float, least: float) -> None:
     if not value >= least:
         raise ConfigurationError(f"{name} {value!r}: too little; give at least {least:g}")
+
+
+def _at_most(name: str, value: float, most: float) -> None:
+    if not value <= most:
+        raise ConfigurationError(f"{name} {value!r}: too much; give {most:,.0f} at most")
 
 
 def parse_queues(specs: Iterable[str], default_concurrency: int) -> dict[str, int]:

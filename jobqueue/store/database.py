@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -48,16 +49,18 @@ def to_conninfo(url: str | None, *, application_name: str = "jobqueue") -> str:
     """
     if not url:
         raise DatabaseUrlError(f"no database URL: none is set; {HOW_TO_GET_A_DATABASE}")
-    scheme, separator, rest = url.partition("://")
-    if separator:
-        kind = scheme.partition("+")[0]
+    # At its start only: a value of a `key=value` string may hold an address.
+    if found := re.match(r"([A-Za-z][A-Za-z0-9.-]*)(\+[A-Za-z0-9_]+)?://", url):
+        kind = found[1]
         if kind not in {"postgresql", "postgres"}:
             raise DatabaseUrlError(
-                f"database URL {scheme}://…: not a PostgreSQL URL; {HOW_TO_GET_A_DATABASE}"
+                f"database URL {kind}://…: not a PostgreSQL URL; {HOW_TO_GET_A_DATABASE}"
             )
-        url = f"{kind}://{rest}"
+        url = f"{kind}://{url[found.end() :]}"
     try:
         given = conninfo_to_dict(url)
+    except UnicodeEncodeError:
+        raise _malformed("it is not text in UTF-8") from None
     except psycopg.ProgrammingError as error:
         raise _malformed(_without_secrets(str(error).strip().partition("\n")[0])) from None
     if "@" in str(given.get("host", "")):
@@ -69,7 +72,8 @@ def to_conninfo(url: str | None, *, application_name: str = "jobqueue") -> str:
     given["client_encoding"] = "UTF8"
     given.setdefault("application_name", application_name)
     # TCP alone takes minutes to notice a peer that is gone.
-    given.setdefault("connect_timeout", 10)
+    if not os.environ.get("PGCONNECT_TIMEOUT"):
+        given.setdefault("connect_timeout", 10)
     return make_conninfo("", **{name: value for name, value in given.items() if value is not None})
 
 
@@ -83,7 +87,8 @@ def worker_conninfo(conninfo: str) -> str:
         ("keepalives_count", 3),
         ("tcp_user_timeout", 20_000),
     ):
-        given.setdefault(name, value)
+        if name != "target_session_attrs" or not os.environ.get("PGTARGETSESSIONATTRS"):
+            given.setdefault(name, value)
     return make_conninfo("", **{name: value for name, value in given.items() if value is not None})
 
 
@@ -103,7 +108,8 @@ def _malformed(reason: str) -> DatabaseUrlError:
 
 def _without_secrets(reason: str) -> str:
     """Take what libpq quotes out of its message: it may be any part of the URL."""
-    return re.sub(r'"[^"]*"', '"…"', reason)
+    said, quoted, _ = reason.partition('"')
+    return f'{said}"…"' if quoted else said
 
 
 def executor(connection: psycopg.Connection[Any]) -> Execute:

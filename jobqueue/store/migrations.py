@@ -193,6 +193,11 @@ def upgrade_sql(start: str | None = None) -> str:
     return output.getvalue()
 
 
+def revisions() -> list[str]:
+    """Name the migrations of this package, in order."""
+    return [script.revision for script in _pending(None)]
+
+
 def _pending(found: str | None) -> list[Script]:
     """Give the migrations that a database at revision `found` lacks, in order."""
     scripts = [*ScriptDirectory.from_config(_config()).walk_revisions()][::-1]

@@ -73,14 +73,14 @@ def data_version(folder: Path) -> int:
 
 def _server(folder: Path, version: int | None) -> Any:  # noqa: ANN401 - an untyped package's
     package = _package()
-    folder.mkdir(parents=True, exist_ok=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         return package.get_server(
             folder,
             cleanup_mode=None,
             postgres_version=version or data_version(folder),
         )
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"folder {str(folder)!r}: {error}; use another folder, or the version its data has"
         ) from error

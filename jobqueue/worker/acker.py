@@ -218,5 +218,5 @@ def _outcome(job: Claimed, verdict: Verdict) -> Outcome:
         "lease": job.lease,
         "delay_seconds": verdict.delay_seconds,
         "refund": verdict.refund,
-        "error": None if verdict.error is None else describe(verdict.error),
+        "error": None if verdict.error is None else describe(verdict.error, verdict.secrets),
     }

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import random
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextvars import Context, copy_context
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -15,6 +16,7 @@ from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import AlreadyProcessed, LeaseLost, PartlyCommitted, one_line
+from jobqueue.core.hiding import hide, secret_texts
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
 from jobqueue.core.retry import Retry
 from jobqueue.store.jobs import Claimed
@@ -169,8 +171,9 @@ class Runner:
         self, task: Task[..., Any], attempt: Attempt, error: BaseException, seconds: float
     ) -> None:
         job = attempt.job
+        secrets = secret_texts(job.args, task.signature.secrets)
         if attempt.completed:
-            what = _named(error)
+            what = _named(error, secrets)
             log.error("job %s %s: completed, but then raised %s", job.task, job.id, what)
             return
         error = attempt.overruled or error
@@ -194,6 +197,7 @@ class Runner:
                 retry=task.retry,
                 chance=random.random(),  # noqa: S311 - jitter
             )
+        verdict = replace(verdict, secrets=secrets)
         self._acker.not_completed(job, verdict)
         _log_failure(job, verdict, error, seconds)
 
@@ -243,14 +247,15 @@ def _log_failure(job: Claimed, verdict: Verdict, error: BaseException, seconds: 
     log.log(
         LEVELS.get(verdict.kind, logging.WARNING),
         "job %s %s %s ended after %.3f s, %s: %s%s",
-        *(job.task, job.id, attempt, seconds, WORDS[verdict.kind], _named(error), again),
+        *(job.task, job.id, attempt, seconds, WORDS[verdict.kind]),
+        *(_named(error, verdict.secrets), again),
     )
 
 
-def _named(error: BaseException) -> str:
+def _named(error: BaseException, secrets: Sequence[str]) -> str:
     """Give an error's type and message; the message is user code's, and may raise anything."""
     try:
-        text = one_line(error)[:300]
+        text = hide(one_line(error), secrets)[:300]
     except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
         text = "<unreadable>"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -253,7 +253,7 @@ BEGIN
         FROM (SELECT) AS one
         LEFT JOIN jobqueue.throttles AS throttle ON throttle.hash = key_hash;
         INSERT INTO jobqueue.throttles AS throttle (hash, opens_at)
-        VALUES (key_hash, at_time + job.unique_window)
+        VALUES (key_hash, least(at_time + job.unique_window, '9999-12-30 00:00:00+00'))
         ON CONFLICT (hash) DO UPDATE SET opens_at = excluded.opens_at;
     END IF;
     RETURN at_time;
@@ -367,6 +367,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     job jobqueue.jobs;
     answer record;
+    unusable text;
     settled integer := 0;
 BEGIN
     PERFORM pg_catalog.set_config('jobqueue.highest_key', '9223372036854775807', true);
@@ -374,16 +375,23 @@ BEGIN
         SELECT * FROM jobqueue.jobs AS one WHERE one.contested IS NOT NULL
         ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED
     LOOP
-        DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
-        SELECT * INTO answer FROM jobqueue.enqueue_keyed(ROW(
-            job.id, false, job.task, job.args, job.queue, job.priority, job.max_attempts,
-            job.run_at, job.enqueued_at, true,
-            job.contested ->> 'idempotency_key',
-            (job.contested ->> 'idempotency_retention')::interval,
-            job.contested ->> 'unique_key',
-            job.contested ->> 'unique_mode',
-            (job.contested ->> 'unique_window')::interval)::jobqueue.keyed_job);
-        IF answer.outcome <> 'inserted' THEN
+        unusable := NULL;
+        BEGIN
+            DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+            SELECT * INTO answer FROM jobqueue.enqueue_keyed(ROW(
+                job.id, false, job.task, job.args, job.queue, job.priority, job.max_attempts,
+                job.run_at, job.enqueued_at, true,
+                job.contested ->> 'idempotency_key',
+                (job.contested ->> 'idempotency_retention')::interval,
+                job.contested ->> 'unique_key',
+                job.contested ->> 'unique_mode',
+                (job.contested ->> 'unique_window')::interval)::jobqueue.keyed_job);
+        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+            -- What it asks for cannot be had: that must not keep all the others waiting.
+            unusable := SQLERRM;
+            DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+        END;
+        IF unusable IS NOT NULL OR answer.outcome <> 'inserted' THEN
             INSERT INTO jobqueue.job_history (
                 id, run_at, enqueued_at, finished_at, priority, attempt, max_attempts, state, queue,
                 task, args, errors)
@@ -391,8 +399,9 @@ BEGIN
                 job.id, job.run_at, job.enqueued_at, pg_catalog.clock_timestamp(), job.priority, 0,
                 job.max_attempts, 'cancelled', job.queue, job.task, job.args,
                 pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
-                    'error', 'Duplicate',
-                    'message', pg_catalog.format('its key was taken by job %s', answer.job_id),
+                    'error', CASE WHEN unusable IS NULL THEN 'Duplicate' ELSE 'UnusableKey' END,
+                    'message', coalesce(
+                        unusable, pg_catalog.format('its key was taken by job %s', answer.job_id)),
                     'failed_at', pg_catalog.clock_timestamp())));
         END IF;
         settled := settled + (
@@ -456,9 +465,9 @@ DROP FUNCTION jobqueue.enqueue_v1, jobqueue.enqueue_many_v1, jobqueue.check_enqu
 -- What enqueue refuses, said so that a person at a psql prompt can mend it.
 CREATE FUNCTION jobqueue.refuse_enqueue(
     task text, queue text, priority integer, max_attempts integer, both_times boolean,
-    unique_mode text, unique_window interval, idempotency_retention interval
+    due timestamptz, idempotency_retention interval, unique_mode text, unique_window interval
 ) RETURNS void
-LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     problem text := CASE
         WHEN task IS NULL OR task = '' OR length(task) > 200
@@ -478,6 +487,13 @@ DECLARE
                 'unique_mode %L: unknown; use skip, replace, debounce or throttle', unique_mode)
         WHEN unique_mode IN ('debounce', 'throttle') AND unique_window IS NULL
             THEN pg_catalog.format('unique_mode %L: needs unique_window', unique_mode)
+        WHEN due NOT BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
+            THEN pg_catalog.format('due at %L: not within the years 1 to 9999', due)
+        WHEN idempotency_retention NOT BETWEEN '0' AND '1100 years'
+            THEN pg_catalog.format(
+                'idempotency_retention %L: not between nothing and 1,000 years', idempotency_retention)
+        WHEN unique_window NOT BETWEEN '0' AND '1100 years'
+            THEN pg_catalog.format('unique_window %L: not between nothing and 1,000 years', unique_window)
     END;
 BEGIN
     IF problem IS NOT NULL THEN
@@ -555,12 +571,15 @@ BEGIN
        OR enqueue_v1.priority NOT BETWEEN -32768 AND 32767
        OR enqueue_v1.max_attempts NOT BETWEEN 1 AND 32767
        OR enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL
-       OR unique_mode IS DISTINCT FROM 'skip' OR idempotency_retention IS NULL
+       OR due NOT BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
+       OR unique_window NOT BETWEEN '0' AND '1100 years'
+       OR (idempotency_retention BETWEEN '0' AND '1100 years') IS NOT TRUE
+       OR unique_mode IS DISTINCT FROM 'skip'
     THEN
         PERFORM jobqueue.refuse_enqueue(
             enqueue_v1.task, enqueue_v1.queue, enqueue_v1.priority, enqueue_v1.max_attempts,
-            enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, unique_mode,
-            unique_window, idempotency_retention);
+            enqueue_v1.run_at IS NOT NULL AND enqueue_v1.delay IS NOT NULL, due,
+            idempotency_retention, unique_mode, unique_window);
     END IF;
     IF enqueue_v1.args IS NULL OR pg_catalog.jsonb_typeof(enqueue_v1.args) <> 'object'
        OR pg_catalog.pg_column_size(enqueue_v1.args) > 8388608
@@ -643,8 +662,8 @@ BEGIN
     PERFORM jobqueue.refuse_enqueue(
         enqueue_many_v1.task, enqueue_many_v1.queue, enqueue_many_v1.priority,
         enqueue_many_v1.max_attempts,
-        enqueue_many_v1.run_at IS NOT NULL AND enqueue_many_v1.delay IS NOT NULL,
-        unique_mode, unique_window, idempotency_retention);
+        enqueue_many_v1.run_at IS NOT NULL AND enqueue_many_v1.delay IS NOT NULL, due,
+        idempotency_retention, unique_mode, unique_window);
     SELECT one.value, one.position INTO refused
     FROM pg_catalog.jsonb_array_elements(enqueue_many_v1.args) WITH ORDINALITY AS one (value, position)
     WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
@@ -726,6 +745,8 @@ CREATE VIEW jobqueue.new_jobs AS
       AND task <> '' AND pg_catalog.length(task) <= 200
       AND queue <> '' AND pg_catalog.length(queue) <= 63
       AND max_attempts >= 1
+      AND run_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
+      AND enqueued_at BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
       AND pg_catalog.jsonb_typeof(args) = 'object'
       AND pg_catalog.pg_column_size(args) <= 8388608
     WITH LOCAL CHECK OPTION;
@@ -769,6 +790,10 @@ DECLARE
     next_moment timestamptz;
     partition text;
 BEGIN
+    IF days NOT BETWEEN 0 AND 366 THEN
+        RAISE EXCEPTION 'days %: not between 0 and 366', days
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     FOR ahead IN 0..days LOOP
         first_moment := (pg_catalog.date_trunc('day', now() AT TIME ZONE 'UTC')
             + pg_catalog.make_interval(days => ahead)) AT TIME ZONE 'UTC';

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from jobqueue.store.database import session_settings, to_conninfo
 from tests.conftest import TABLES
-from tests.store.steps import do
+from tests.store.steps import do, enter_task
 
 TASK = "work"
 KEYS = ("a", "b")
@@ -62,6 +62,7 @@ class Stage:
             session.rollback()
         for table in TABLES:
             self.solo.execute(sql.SQL("DELETE FROM jobqueue.{}").format(sql.Identifier(table)))
+        enter_task(self.solo, TASK)
 
     def read_key_numbers(self) -> None:
         """Find out by which number each key is locked: that order is the database's to choose."""
@@ -95,5 +96,6 @@ def stage_at(url: str) -> Generator[Stage]:
             do(session, session_settings("3s"))
             session.autocommit = name in {SOLO, "looker"}
         stage = Stage(sessions, thread)
+        stage.clear()
         stage.read_key_numbers()
         yield stage

@@ -19,7 +19,8 @@ from tests.model.stage import KEYS, SOLO, stage_at
 from tests.model.world import MOVES_SEEN
 
 EXAMPLES = os.environ.get("JOBQUEUE_TEST_EXAMPLES")
-"""How many plays to make up; unset: a few, always the same."""
+"""How many plays to make up; unset: some, always the same ones."""
+ENOUGH = 200
 
 
 LIVES = ("available", "scheduled", "due", "running", "lost", "failed", "dead", "completed", "keyed")
@@ -67,12 +68,13 @@ def database_url(shared_database_url: str) -> str:
 
 def test_the_queue_is_as_the_model_says_and_makes_every_move_there_is(database_url: str):
     plays = settings(
-        max_examples=int(EXAMPLES or 200),
+        max_examples=int(EXAMPLES or ENOUGH),
         stateful_step_count=50,
         derandomize=EXAMPLES is None,
         deadline=None,
         database=None,
         print_blob=True,
+        report_multiple_bugs=False,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
@@ -85,4 +87,5 @@ def test_the_queue_is_as_the_model_says_and_makes_every_move_there_is(database_u
 
         run_state_machine_as_test(Staged, settings=plays)
     missing = TRANSITIONS.keys() - MOVES_SEEN
-    assert not missing, f"moves that no play made: {sorted(missing)}"
+    if plays.max_examples >= ENOUGH:
+        assert not missing, f"moves that no play made: {sorted(missing)}"

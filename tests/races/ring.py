@@ -53,8 +53,16 @@ class Ring(NamedTuple):
         for table in TABLES:
             self.looker.execute(sql.SQL("DELETE FROM jobqueue.{}").format(sql.Identifier(table)))
         self.looker.execute("DELETE FROM public.effects")
-        self.looker.execute("SELECT jobqueue.drop_history_partitions(now())")
-        self.looker.execute("SELECT jobqueue.make_history_partitions()")
+        waiting.until(self._tidied, what="nobody is in the way of the partitions")
+
+    def _tidied(self) -> bool:
+        """Bring the partitions back; an autovacuum may be in the way for a moment."""
+        try:
+            self.looker.execute("SELECT jobqueue.drop_history_partitions(now())")
+            self.looker.execute("SELECT jobqueue.make_history_partitions()")
+        except psycopg.errors.LockNotAvailable:
+            return False
+        return True
 
     def blockers(self, session: psycopg.Connection) -> list[int]:
         """Give the processes that `session` waits for."""
@@ -105,7 +113,7 @@ def check_fate(ring: Ring, answer: Future[str], fate: Fate) -> None:
     waiting.until(lambda: answer.done() or ring.blockers(ring.right), what="the second is seen")
     if fate is Fate.PASSES:
         # At once, but what it waited for may be a latch of the server's own.
-        waiting.until(answer.done, what="the second passes", seconds=5)
+        waiting.until(answer.done, what="the second passes", seconds=10)
     if fate is Fate.WAITS:
         assert not answer.done(), f"it did not wait, but was told {answer.result()!r}"
         assert ring.blockers(ring.right) == [ring.left.info.backend_pid]

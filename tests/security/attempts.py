@@ -132,10 +132,12 @@ HARMLESS = {
     "task_defaults": "tells a task's queue and numbers; enqueue_bulk asks it",
     "redact": "gives its arguments back, hidden",
     "take_key": "an advisory lock, which anybody may take without it",
+    "first_due": "works out a time; a role may not write what it would note",
+    "meet_waiting": "says `met` of a job it need not look at; for more a role has no right",
+    "wake": "notifies a worker that sleeps; anybody may NOTIFY",
 }
 GRANTED = {
     Purpose.ENQUEUE: {"enqueue_v1", "enqueue_many_v1"},
-    # It reads whether a worker sleeps, which a reader may, and anybody may NOTIFY.
-    Purpose.READ: {"wake"},
+    Purpose.READ: set[str](),
 }
 """Functions that a role of the purpose has the rights for."""

@@ -93,6 +93,25 @@ moments = st.sampled_from(MOMENTS)
 integers = st.one_of(st.sampled_from(INTEGERS), st.integers(-(2**31), 2**31 - 1)).map(str)
 bigints = st.one_of(st.sampled_from(BIGINTS), st.integers(-(2**63), 2**63 - 1)).map(str)
 
+
+def _composite(values: tuple[str | None, ...]) -> str:
+    """Write a row as PostgreSQL reads it."""
+    quoted = (
+        "" if one is None else '"{}"'.format(one.replace("\\", "\\\\").replace('"', '""'))
+        for one in values
+    )
+    return f"({','.join(quoted)})"
+
+
+booleans = st.sampled_from(["true", "false"])
+# The columns of the type `keyed_job`, in their order.
+keyed_jobs = st.tuples(
+    *(uuids, booleans, texts, jsons, texts, integers, integers, moments, moments, booleans),
+    *(st.one_of(st.none(), texts), st.one_of(st.none(), durations)),
+    *(st.one_of(st.none(), texts), st.one_of(st.none(), st.sampled_from(MODES))),
+    st.one_of(st.none(), durations),
+).map(_composite)
+
 HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "text": texts,
     "uuid": uuids,
@@ -101,7 +120,8 @@ HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "timestamp with time zone": moments,
     "integer": integers,
     "bigint": bigints,
-    "boolean": st.sampled_from(["true", "false"]),
+    "boolean": booleans,
+    "jobqueue.keyed_job": keyed_jobs,
     "bytea": st.binary(max_size=64),
     "text[]": arrays(texts, "a"),
     "uuid[]": arrays(uuids, "00000000-0000-7000-8000-000000000001"),

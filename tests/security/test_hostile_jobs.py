@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from jobqueue import JobQueue
+from jobqueue import ArgumentError, JobQueue
 from jobqueue.store import maintenance
 from jobqueue.store.grants import Purpose
 from tests.cli.shell import Shell
@@ -236,3 +236,19 @@ def test_a_mode_that_is_null_is_not_taken_for_another(owner: psycopg.Connection)
     except psycopg.errors.InvalidParameterValue:
         return  # refused: the clear end
     assert done == [("inserted",), ("met",)], "as the default is: skip"
+
+
+@known("numbers of thousands of digits")
+@pytest.mark.parametrize("digits", [5_000, 140_000])
+def test_a_number_no_worker_can_read_is_refused_before_it_is_sent(
+    owner: psycopg.Connection, digits: int
+) -> None:
+    jobs = JobQueue()
+
+    @jobs.task
+    def count(n: int) -> None: ...
+
+    with owner.transaction():
+        with pytest.raises(ArgumentError, match="task 'count'"):
+            count.enqueue(owner, 10**digits)
+        assert count.enqueue(owner, 1).outcome == "inserted", "the transaction is still good"

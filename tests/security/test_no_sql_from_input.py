@@ -21,7 +21,7 @@ BUILT = {
     "jobqueue/store/migrations.py": {
         "show(f\"{sql('schema/lock')};\")": "a file of this package and a semicolon, to be printed",
         "show(f\"{sql('schema/version_table')};\")": "the same",
-        "show(step.replace('{revision}', script.revision).replace('{script}', text))":
+        "show(step.replace('{revision}', script.revision).replace('{script}', body))":
             "files of this package, to be printed",
     },
     "migrations/env.py": {
@@ -33,14 +33,16 @@ WORDS_OF_SQL = {
     ("jobqueue/cli/grants.py", "CREATE ROLE"): "advice, in a message",
     ("migrations/env.py", "SELECT pg_advisory_xact_lock"): "Alembic's own file; constants only",
     ("migrations/env.py", "CREATE SCHEMA IF NOT EXISTS jobqueue"): "Alembic's own file",
-    ("migrations/env.py", "SET LOCAL lock_timeout"): "Alembic's own file",
+    ("migrations/env.py", "SELECT set_config('lock_timeout'"): "Alembic's own file",
+    ("jobqueue/client/transaction.py", "a COMMIT inside"): "a message",
+    ("jobqueue/cli/worker.py", "LISTEN and the leader"): "help",
 }
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
-HOLDER = "EXECUTE pg_catalog.format( 'GRANT EXECUTE ON FUNCTION "
+HOLDER = "EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);"
 SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
-    ("0002_keys.sql", HOLDER): "%s takes regrole::text, which is quoted",
+    ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
     ("step.sql", SCRIPT): "a file of this package, printed for a person to run",
 }
 
@@ -153,6 +155,7 @@ FOR_THE_OWNER = {
     "make_history_partitions": "nobody",
     "drop_history_partitions": "nobody",
     "task_defaults": "everybody",  # it gives nothing away but a task's queue and numbers
+    "wake": "everybody",  # anybody may NOTIFY, and it says nothing
     "redact": "everybody",  # the views call it for whoever reads them
 }
 

@@ -64,6 +64,13 @@ WRONG_HERE: list[Any] = [
     pytest.param(
         model, {"plain": Plain.model_construct(pin=[HUSH])}, id="not as it says", marks=SHOWN,
     ),
+    pytest.param(
+        wide, {"token": HUSH, "anything": 10**5_000}, id="a number beyond reading", marks=SHOWN,
+    ),
+    pytest.param(
+        wide, {"token": HUSH, "anything": json.loads("[" * 220 + "]" * 220)}, id="lists in lists",
+        marks=SHOWN,
+    ),
     pytest.param(wide, {"token": HUSH * 100_000}, id="a large one"),
     pytest.param(wide, {"token": HUSH, "anything": object()}, id="another that cannot be written"),
     pytest.param(wide, {"token": f"{HUSH}\ud800"}, id="one that is no text"),
@@ -94,6 +101,14 @@ def test_a_job_that_does_not_fit_its_task_says_why_without_it(
 ) -> None:
     signature = Signature("task", function)
     assert HUSH not in said(lambda: signature.decode(json.dumps(values)), InvalidArguments)
+
+
+@SHOWN
+@pytest.mark.parametrize("rest", ["9" * 5_000, "[" * 2_000 + "]" * 2_000])
+def test_a_job_from_sql_that_cannot_be_read_at_all_says_so_without_it(rest: str) -> None:
+    """PostgreSQL keeps more digits and more levels than a worker reads."""
+    stored = f'{{"token": "{HUSH}", "anything": {rest}}}'
+    assert HUSH not in said(lambda: Signature("task", wide).decode(stored), InvalidArguments)
 
 
 def test_too_many_by_position_are_counted_not_shown() -> None:

@@ -126,7 +126,10 @@ def test_whatever_a_function_is_called_with_it_answers_or_refuses_and_does_no_ha
     found: dict[str, Function], caller: psycopg.Connection, bystanders: Bystanders
 ) -> None:
     for function in found.values():
-        probe(caller, function, bystanders)
+        # Steps of an enqueue, which take what was checked: only their owner has rights to what they
+        # write, and could as well write it by hand.
+        if "jobqueue.keyed_job" not in function.parameters.values():
+            probe(caller, function, bystanders)
     assert caller.pgconn.status == psycopg.pq.ConnStatus.OK, "the session has outlived it all"
 
 

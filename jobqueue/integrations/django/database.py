@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
+from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
 
@@ -32,7 +33,5 @@ def conninfo(alias: str = "default") -> str:
     return make_conninfo("", **{name: value for name, value in given.items() if value})
 
 
-LIBPQ_OPTIONS = frozenset(
-    {"service", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "target_session_attrs"}
-)
+LIBPQ_OPTIONS = frozenset(one.keyword.decode() for one in pq.Conninfo.get_defaults())
 """Those of Django's OPTIONS that are libpq's as well; the others are psycopg's or Django's own."""

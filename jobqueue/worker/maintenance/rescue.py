@@ -33,6 +33,8 @@ class Rescue:
         # First: one that was frozen in the middle of its completion holds the rows to be rescued.
         await self._end_transactions(session)
         for rescued in await session.run(maintenance.rescue()):
+            # A claim of that worker may have been committed while it was struck off.
+            self._orphans_due = monotonic()
             log.warning(
                 "rescue: worker %s stopped sending heartbeats; %d of its jobs run again, "
                 "%d were out of attempts and are dead letters",

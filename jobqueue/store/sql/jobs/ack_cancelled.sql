@@ -7,10 +7,11 @@ WITH ack AS (
 ),
 locked AS (
     -- As they stand in the table, or this and a rescue of the same jobs could wait for each other.
-    SELECT id FROM jobqueue.jobs
-    WHERE id = ANY (ARRAY(SELECT id FROM ack))
-    ORDER BY ctid
-    FOR UPDATE
+    SELECT job.id FROM jobqueue.jobs AS job
+    JOIN ack ON ack.id = job.id AND ack.lease = job.lease
+    WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
+    ORDER BY job.ctid
+    FOR UPDATE OF job
 ),
 gone AS (
     DELETE FROM jobqueue.jobs AS job

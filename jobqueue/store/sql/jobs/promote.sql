@@ -20,4 +20,5 @@ woken AS (
 SELECT (SELECT count(*) FROM promoted) + 0 * (SELECT count(*) FROM woken),
        (SELECT extract(epoch FROM min(later.run_at) - clock_timestamp())::double precision
         FROM jobqueue.jobs AS later
-        WHERE later.state = 'scheduled' AND later.run_at > now())
+        -- Before PostgreSQL 17 nothing can be taken from infinity.
+        WHERE later.state = 'scheduled' AND later.run_at > now() AND later.run_at < 'infinity')
