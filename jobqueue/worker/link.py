@@ -24,7 +24,7 @@ log = logging.getLogger("jobqueue.worker")
 Row = TypeVar("Row")
 
 FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
+LONGEST_PAUSE_SECONDS = 1.0
 # A lost lock is tried again at the next tick; a worker never waits long behind someone's DDL.
 LOCK_TIMEOUT = "5s"
 # Of executions, after which psycopg prepares a statement.
@@ -139,7 +139,7 @@ class Link:
 
 
 class Pauses:
-    """Growing pauses between tries: 0.1 s, doubled each time, at most 5 s."""
+    """Growing pauses between tries: 0.1 s, doubled each time, at most 1 s."""
 
     def __init__(self) -> None:
         self._next = FIRST_PAUSE_SECONDS
