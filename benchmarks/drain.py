@@ -14,7 +14,7 @@ from benchmarks.runs import RunLog
 from benchmarks.worker_process import COMMAND, QUEUE, MeasureError, WorkerProcess, worker
 from benchmarks.workload import note_run, note_run_in_thread
 from jobqueue import Task
-from jobqueue.store import database, jobs
+from jobqueue.store import database, jobs, workers
 from jobqueue.store.statement import run
 
 RAW_BATCH = 500
@@ -185,7 +185,13 @@ def _by_raw_loop(bench: Bench, count: int) -> float:
         connection.autocommit = True
         execute = database.executor(connection)
         run(execute, database.session_settings("5s"))
-        left, worker_id = count, 1
+        [worker_id] = run(
+            execute,
+            workers.register(
+                name="raw", hostname="", pid=0, queues={"default": RAW_BATCH}, lease_seconds=3_600
+            ),
+        )
+        left = count
         began = perf_counter()
         while claimed := run(
             execute, jobs.claim(worker_id, {"default": RAW_BATCH}, [note_run.name])
