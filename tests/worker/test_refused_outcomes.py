@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from jobqueue import JobQueue, Retry
@@ -12,9 +14,10 @@ from tests.worker.books import Books
 from tests.worker.playing import play, running
 
 
-def with_nul(error: BaseException) -> dict[str, str]:
+def with_nul(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str]:
     """Describe an error as `describe` would if it forgot what jsonb cannot hold."""
-    return describe(error) | {"message": f"{error}\x00" if "unkept" in str(error) else str(error)}
+    message = f"{error}\x00" if "unkept" in str(error) else str(error)
+    return describe(error, secrets) | {"message": message}
 
 
 @pytest.mark.parametrize("attempts", [1, 2])
