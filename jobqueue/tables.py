@@ -70,6 +70,7 @@ workers = Table(
     Column("expires_at", MOMENT, nullable=False),
     Column("sleeping", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     Column("draining", Boolean, nullable=False, server_default=text("false")),
+    Column("home", TEXT, nullable=False, server_default=text("''")),
 )
 
 jobs = Table(

@@ -27,9 +27,15 @@ class WorkerRecord:
 
 
 def register(
-    *, name: str, hostname: str, pid: int, queues: dict[str, int], lease_seconds: float
+    *,
+    name: str,
+    hostname: str,
+    pid: int,
+    queues: dict[str, int],
+    lease_seconds: float,
+    home: str = "",
 ) -> Statement[int]:
-    """Enter a worker in the books. The row is its id."""
+    """Enter a worker in the books. The row is its id. home: where `pid` means something."""
     params = {
         "name": name,
         "hostname": hostname,
@@ -37,8 +43,20 @@ def register(
         "queues": list(queues),
         "concurrency": sum(queues.values()),
         "lease_seconds": lease_seconds,
+        "home": home,
     }
     return Statement(sql("workers/register"), params, first)
+
+
+def at_home(home: str, worker_id: int) -> Statement[tuple[int, int]]:
+    """Find the other workers that live in `home`. Rows are their ids and processes."""
+    params = {"home": home, "worker_id": worker_id}
+    return Statement(sql("workers/at_home"), params, lambda row: (row[0], row[1]))
+
+
+def declare_dead(ids: Sequence[int]) -> Statement[str]:
+    """End the leases of workers whose processes are gone. Rows are their names."""
+    return Statement(sql("workers/declare_dead"), {"ids": list(ids)}, first)
 
 
 def register_tasks(tasks: str) -> Statement[Any]:

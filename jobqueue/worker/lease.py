@@ -14,7 +14,8 @@ import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.store import jobs, workers
+from jobqueue.store import jobs, maintenance, workers
+from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
@@ -78,9 +79,25 @@ class Lease:
                 pid=os.getpid(),
                 queues=self._settings.queues,
                 lease_seconds=self._settings.lease_seconds,
+                home=home(),
             )
         )
         self._ends = asked + self._settings.lease_seconds
+
+    async def inherit(self) -> None:
+        """Take back at once what workers held that have died here, as under a supervisor.
+
+        Their processes are gone, so there is no lease to be waited for.
+        """
+        others = await self._link.run(workers.at_home(home(), self.worker_id))
+        # One of our own number may be a second worker of this process.
+        dead = [worker for worker, pid in others if not is_alive(pid)]
+        if not dead:
+            return
+        names = await self._link.run(workers.declare_dead(dead))
+        log.warning("workers that died here, and hold their jobs no more: %s", ", ".join(names))
+        await self._link.run(maintenance.end_transactions())
+        await self._link.run(maintenance.rescue())
 
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""

@@ -239,6 +239,7 @@ class Worker:
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
         await self._lease.enter()
+        await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
         log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
 

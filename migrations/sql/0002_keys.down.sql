@@ -85,6 +85,7 @@ GRANT EXECUTE ON FUNCTION jobqueue.make_history_partitions, jobqueue.drop_histor
     TO PUBLIC;
 DROP TYPE jobqueue.keyed_job;
 DROP TABLE jobqueue.processed_ids, jobqueue.idempotency_keys, jobqueue.throttles;
+ALTER TABLE jobqueue.workers DROP COLUMN home;
 ALTER TABLE jobqueue.tasks DROP COLUMN secrets;
 ALTER TABLE jobqueue.jobs DROP COLUMN unique_key, DROP COLUMN unique_hash,
     DROP COLUMN unique_asked, DROP COLUMN contested;

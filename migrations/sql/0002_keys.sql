@@ -22,6 +22,11 @@ COMMENT ON COLUMN jobqueue.jobs.contested IS
 CREATE UNIQUE INDEX jobs_unique ON jobqueue.jobs (unique_hash) WHERE unique_hash IS NOT NULL;
 CREATE INDEX jobs_contested ON jobqueue.jobs (id) WHERE contested IS NOT NULL;
 
+-- Where a worker's pid means something: a worker that starts there sees which others have died.
+ALTER TABLE jobqueue.workers ADD COLUMN home text NOT NULL DEFAULT '';
+COMMENT ON COLUMN jobqueue.workers.home IS
+    'start of the machine and process namespace in which pid is this worker; empty if not known';
+
 -- A key here makes a second enqueue a no-op until the retention ends, also after completion.
 CREATE TABLE jobqueue.idempotency_keys (
     hash       bytea PRIMARY KEY,

@@ -141,3 +141,27 @@ def test_a_frozen_workers_jobs_are_run_elsewhere_and_its_late_word_is_refused(
     enqueue(books, "count", range(50))
     until(lambda: books.unfinished() == 0, what="the thawed worker works again")
     assert frozen.stop() == 0
+
+
+def test_who_starts_where_a_worker_died_takes_its_jobs_back_at_once(
+    books: Books, crew: Crew
+) -> None:
+    """As under a supervisor; the lease is far longer than the test may take."""
+    for word in ("one", "two"):
+        books.rows("SELECT jobqueue.enqueue_v1('until_told', %s)", [f'{{"word": "{word}"}}'])
+    victim = crew.start(books.url, "--lease", "300s")
+    until(lambda: crew.runs() == {"one": 1, "two": 1}, what="both run")
+    bystander = crew.start(books.url, "--lease", "300s", "--queue", "elsewhere")
+    until(lambda: "serves" in bystander.log, what="another worker lives here")
+    victim.signal(signal.SIGKILL)
+    assert victim.exit_code() == -signal.SIGKILL
+
+    heir = crew.start(books.url, "--lease", "300s")
+    until(lambda: crew.runs() == {"one": 2, "two": 2}, what="its heir runs them")
+    crew.go_on()
+    until(lambda: books.unfinished() == 0, what="and completes them")
+    lost = books.rows("SELECT attempt, errors -> 0 ->> 'error' FROM jobqueue.job_history")
+    assert lost == [(2, "WorkerLost")] * 2
+    assert "workers that died here" in heir.log
+    assert books.value("SELECT count(*) FROM jobqueue.workers") == 2
+    assert (heir.stop(), bystander.stop()) == (0, 0)
