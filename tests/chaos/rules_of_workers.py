@@ -16,6 +16,7 @@ from tests.chaos.plan import Kind
 from tests.chaos.rules_of_books import CLOCK_SECONDS
 
 LOST = re.compile(r"worker \S+:(\d+) stopped sending heartbeats")
+ENDING = {Kind.KILL, Kind.KILL_LEADER}
 # The lease may have been renewed last a third of its length before the fault.
 SHARE_OF_LEASE = 2 / 3
 # What a busy machine may take to find out, and to elect another leader first.
@@ -66,14 +67,18 @@ def _given_up(job: Job, run: Run) -> bool:
 
 
 def no_lease_is_lost_without_a_cause(evidence: Evidence) -> Violations:
-    """Only what keeps a worker from its heartbeat for most of the lease costs it the lease."""
+    """Only what keeps a worker from its heartbeat for most of the lease costs it the lease.
+
+    Or what ends it: who is started in its place declares it dead at once.
+    """
     least = evidence.lease_seconds * SHARE_OF_LEASE - CLOCK_SECONDS
     most = evidence.lease_seconds + LATEST_SECONDS
     return [
         f"worker {pid}: lost its lease at {at:.2f}, and nothing had been done to it"
         for pid, at in sorted(_losses(evidence))
         if not any(
-            fault.touched(pid) and fault.began + least <= at <= fault.ended + most
+            fault.touched(pid)
+            and fault.began + (0 if fault.kind in ENDING else least) <= at <= fault.ended + most
             for fault in evidence.happened
         )
         if not any(began <= at <= ended + most for began, ended in evidence.stalls)
