@@ -22,13 +22,12 @@ def secret_texts(args: str, names: Collection[str]) -> tuple[str, ...]:
     if not names:
         return ()
     try:
-        values: dict[str, object] = json.loads(args, parse_int=str, parse_float=str)
+        values: object = json.loads(args, parse_int=str, parse_float=str)
+        given = cast("dict[str, object]", values) if isinstance(values, dict) else {}
+        texts = [text for name in names for text in _leaves(given.get(name))]
     except (ValueError, RecursionError):
         return ()
-    found: set[str] = set()
-    for name in names:
-        for text in _leaves(values.get(name)):
-            found.update(_ways_to_write(text))
+    found = {written for text in texts for written in _ways_to_write(text)}
     return tuple(sorted((one for one in found if len(one) >= SHORTEST), key=len, reverse=True))
 
 

@@ -9,12 +9,14 @@ import socket
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
+from jobqueue.store.statement import Statement
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
 
@@ -96,15 +98,20 @@ class Lease:
             return
         names = await self._link.run(workers.declare_dead(dead))
         log.warning("workers that died here, and hold their jobs no more: %s", ", ".join(names))
-        await self._link.run(maintenance.end_transactions())
-        await self._link.run(maintenance.rescue())
+        await self._try(maintenance.end_transactions())
+        await self._try(maintenance.rescue())
+
+    async def _try(self, statement: Statement[Any]) -> None:
+        try:
+            await self._link.run(statement)
+        except psycopg.Error as error:
+            log.warning("their jobs are left to the leader (%s)", one_line(error))
 
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._doubt.wait(), self._settings.heartbeat_seconds)
-            self._doubt.clear()
             try:
                 await self.beat()
             except psycopg.Error as error:
@@ -123,11 +130,13 @@ class Lease:
             )
         )
         if alive:
-            in_doubt = asked >= self._ends
+            in_doubt = self._doubt.is_set() or clock() >= self._ends
             self._ends = asked + self._settings.lease_seconds
+            self._doubt.clear()
             if in_doubt:
                 self._renewed()
         else:
+            self._doubt.clear()
             log.warning(
                 "worker %s: its lease expired and its jobs were given to others; "
                 "carrying on under a new one",

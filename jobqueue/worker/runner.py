@@ -78,12 +78,16 @@ class Runner:
         """Start claimed jobs, or keep them in hand until a slot is free."""
         for job in jobs:
             self.lines[job.queue].buffer.append(job)
-        self.go_on()
+        self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
 
-    def go_on(self) -> None:
-        """Start what is in hand and has a slot, as after a lease that was in doubt is renewed."""
+    def renewed(self) -> None:
+        """Go on after the lease was in doubt: start what is in hand, and look for more."""
+        self._fill_all()
+        self._wake.set()
+
+    def _fill_all(self) -> None:
         for line in self.lines.values():
             self._fill(line)
 
@@ -218,6 +222,8 @@ class Runner:
             if any(waiting is job for waiting in line.buffer):
                 line.slowed(LONGEST_WAIT_SECONDS)
                 self._hand_back(line)
+                # With the lease in doubt nothing runs, so no end of a job would wake the claimer.
+                self._wake.set()
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
 

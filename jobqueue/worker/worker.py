@@ -180,7 +180,7 @@ class Worker:
 
     def _renewed_lease(self) -> None:
         """Start what waited while it was in doubt whether it is still this worker's."""
-        self._runner.go_on()
+        self._runner.renewed()
 
     async def _arrive_unless_stopped(self) -> bool:
         """Arrive; False if told to stop while still waiting for the database."""

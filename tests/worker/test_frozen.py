@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from jobqueue import JobQueue, current_job
 from jobqueue.store import jobs as statements
-from jobqueue.store import maintenance
+from jobqueue.store import maintenance, workers
 from jobqueue.store.statement import Statement, run
 from jobqueue.worker import lease
 from jobqueue.worker.link import Link
@@ -17,6 +18,7 @@ from tests.worker.books import Books
 from tests.worker.playing import play, running
 
 CLAIM = statements.claim(0, {}, []).text
+HEARTBEAT = workers.heartbeat(0, lease_seconds=1, draining=False).text
 LEASE_SECONDS = 30.0
 
 
@@ -83,3 +85,36 @@ def test_what_was_claimed_before_the_freeze_starts_only_if_it_is_still_the_worke
     taken = books.rows("SELECT attempt FROM jobqueue.job_history WHERE errors IS NOT NULL")
     assert all(attempt == 2 for (attempt,) in taken)
     assert bool(taken) == lost
+
+
+def test_a_worker_in_doubt_goes_on_however_late_its_heartbeat_is_answered(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then it has handed back what it held, and nobody else would wake it."""
+    jobs = JobQueue()
+
+    @jobs.task
+    async def note() -> None: ...
+
+    freeze = Freeze(monkeypatch, books, lost=False)
+    frozen_run = Link.run
+    late = asyncio.Event()
+
+    async def answer_late(link: Link, statement: Statement[Any]) -> list[Any]:
+        rows = await frozen_run(link, statement)
+        if statement.text == HEARTBEAT and freeze.frozen and not late.is_set():
+            await auntil(lambda: books.states() == {"available": 3}, what="all is handed back")
+            late.set()
+        return rows
+
+    monkeypatch.setattr(Link, "run", answer_late)
+
+    async def scenario() -> None:
+        # Polling would find the jobs too, much later.
+        async with running(jobs, books.url, lease_seconds=LEASE_SECONDS, poll_seconds=600.0):
+            note.enqueue_many(books.connection, [{}] * 3)
+            await auntil(late.is_set, what="the heartbeat is answered")
+            await auntil(lambda: books.unfinished() == 0, what="all jobs have ended")
+
+    play(scenario())
+    assert books.states() == {"completed": 3}
