@@ -24,6 +24,8 @@ log = logging.getLogger("jobqueue.worker")
 
 # The books are for others to read; a database that is gone does not hold up the drain.
 DRAIN_SECONDS = 2.0
+# The start of a worker does not hang on what the leader can do as well.
+INHERIT_SECONDS = 2.0
 # Between tries while jobs wait to know whether the lease lasts.
 FAILED_PAUSE_SECONDS = 0.5
 
@@ -102,10 +104,12 @@ class Lease:
         await self._try(maintenance.rescue())
 
     async def _try(self, statement: Statement[Any]) -> None:
+        """Do what the leader would do a second later; locks of others are not waited for."""
         try:
-            await self._link.run(statement)
-        except psycopg.Error as error:
-            log.warning("their jobs are left to the leader (%s)", one_line(error))
+            await asyncio.wait_for(self._link.run(statement), INHERIT_SECONDS)
+        except (psycopg.Error, TimeoutError) as error:
+            reason = one_line(error) or "no answer in time"
+            log.warning("their jobs are left to the leader (%s)", reason)
 
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""
