@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 
+import psycopg
 import pytest
 
+from jobqueue.store.database import to_conninfo
 from tests.system.processes import Crew
 from tests.waiting import until
 from tests.worker.books import Books
@@ -165,3 +167,21 @@ def test_who_starts_where_a_worker_died_takes_its_jobs_back_at_once(
     assert "workers that died here" in heir.log
     assert books.value("SELECT count(*) FROM jobqueue.workers") == 2
     assert (heir.stop(), bystander.stop()) == (0, 0)
+
+
+def test_an_heir_starts_though_a_job_it_would_take_back_is_locked(books: Books, crew: Crew) -> None:
+    books.rows("""SELECT jobqueue.enqueue_v1('until_told', '{"word": "held"}')""")
+    victim = crew.start(books.url, "--lease", "300s")
+    until(lambda: crew.runs()["held"] == 1, what="it runs")
+    with psycopg.connect(to_conninfo(books.url)) as holder:
+        holder.execute("SELECT FROM jobqueue.jobs FOR UPDATE")
+        victim.signal(signal.SIGKILL)
+        assert victim.exit_code() == -signal.SIGKILL
+        heir = crew.start(books.url, "--lease", "300s")
+        enqueue(books, "count", range(3))
+        until(lambda: crew.runs()["2"] == 1, what="the heir is at work")
+        assert "left to the leader" in heir.log
+    until(lambda: crew.runs()["held"] == 2, what="the leader has taken it back")
+    crew.go_on()
+    until(lambda: books.unfinished() == 0, what="all is done")
+    assert heir.stop() == 0
