@@ -11,7 +11,7 @@ from uuid import UUID
 from jobqueue.client.transaction import JobTransaction
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import NoCurrentJob
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 
 if TYPE_CHECKING:
     import psycopg

@@ -25,18 +25,6 @@ class Enqueued:
     outcome: str
 
 
-class Claimed(NamedTuple):
-    """A job as its worker needs it; `id` and `args` as PostgreSQL wrote them."""
-
-    id: str
-    task: str
-    args: str
-    attempt: int
-    max_attempts: int
-    queue: str
-    lease: int
-
-
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     """Everything the books hold about one job. Times are aware; `run_ms` is of the last attempt."""
@@ -161,17 +149,6 @@ def copy_prepare(task: str, options: EnqueueOptions) -> Statement[CopyCommon]:
     """Find out what the jobs of a bulk load have in common."""
     params = {"task": task, **_options(options)}
     return Statement(sql("jobs/copy_prepare"), params, CopyCommon._make)
-
-
-def claim(worker_id: int, limits: dict[str, int], tasks: Sequence[str]) -> Statement[Claimed]:
-    """Claim up to so many jobs of each queue. Rows are in the order to run them."""
-    params = {
-        "worker_id": worker_id,
-        "queues": list(limits),
-        "limits": list(limits.values()),
-        "tasks": tasks,
-    }
-    return Statement(sql("jobs/claim"), params, Claimed._make)
 
 
 def ack_completed(ids: str, leases: str, run_ms: str) -> Statement[str]:

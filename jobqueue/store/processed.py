@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement, first, sql
 
 

@@ -15,7 +15,7 @@ from jobqueue.core.errors import one_line
 from jobqueue.core.outcome import Kind, Verdict, describe
 from jobqueue.store import jobs as statements
 from jobqueue.store import workers
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement
 from jobqueue.worker.link import Link, Pauses
 

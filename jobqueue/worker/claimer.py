@@ -11,10 +11,12 @@ from time import perf_counter
 import psycopg
 
 from jobqueue.core.errors import one_line
-from jobqueue.store import jobs, workers
+from jobqueue.store import claims, jobs, workers
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
+from jobqueue.worker.looks import Looks
 from jobqueue.worker.runner import Runner
 
 log = logging.getLogger("jobqueue.worker")
@@ -41,6 +43,7 @@ class Claimer:
         lease: Lease,
         *,
         tasks: Sequence[str],
+        looks: Looks,
         poll_seconds: float,
         wake: asyncio.Event,
     ) -> None:
@@ -49,6 +52,7 @@ class Claimer:
         self._acker = acker
         self._lease = lease
         self._tasks = list(tasks)
+        self._looks = looks
         self._poll_seconds = poll_seconds
         self._wake = wake
         self._round_trip_seconds = 0.001
@@ -97,15 +101,26 @@ class Claimer:
         if not wanted:
             await self._wake.wait()
             return
-        began = perf_counter()
-        found = await self._link.run(jobs.claim(self._lease.worker_id, wanted, self._tasks))
+        found = await self._claim(wanted)
         if found:
-            self._round_trip_seconds += 0.2 * (perf_counter() - began - self._round_trip_seconds)
             self._runner.accept(found)
             await self._stay_awake()
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):
             await self._rest(frozenset(wanted))
+
+    async def _claim(self, wanted: dict[str, int]) -> list[Claimed]:
+        began = perf_counter()
+        stretches = self._looks.stretches(began)
+        rows = await self._link.run(
+            claims.claim(self._lease.worker_id, wanted, self._tasks, stretches)
+        )
+        now = perf_counter()
+        look = claims.look(rows)
+        self._looks.learn(wanted, look, now, now - began)
+        if look.jobs:
+            self._round_trip_seconds += 0.2 * (now - began - self._round_trip_seconds)
+        return look.jobs
 
     async def _settle_claims(self) -> None:
         """Hand back what a claim that broke off may have taken without our hearing of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 
 MOST_PREFETCHED = 500
 # Weight of the newest measurement in a running mean.

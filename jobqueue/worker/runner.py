@@ -19,7 +19,7 @@ from jobqueue.core.errors import AlreadyProcessed, LeaseLost, PartlyCommitted, o
 from jobqueue.core.hiding import hide, secret_texts
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
 from jobqueue.core.retry import Retry
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lines import Line
 from jobqueue.worker.threads import Threads

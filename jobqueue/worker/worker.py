@@ -21,6 +21,7 @@ from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
+from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
 from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
@@ -107,6 +108,7 @@ class Worker:
             self._acker,
             self._lease,
             tasks=list(jobs.tasks),
+            looks=Looks(settings.queues, _priorities(jobs)),
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
@@ -286,3 +288,10 @@ class Worker:
         for link in (self._claims, self._acks, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()
+
+
+def _priorities(jobs: JobQueue) -> set[int]:
+    """Give the priorities that jobs of these tasks have unless an enqueue says otherwise."""
+    return {
+        task.options.priority for task in jobs.tasks.values() if task.options.priority is not None
+    }

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import psycopg
 
+from jobqueue.store import claims, maintenance, workers
 from jobqueue.store import jobs as statements
-from jobqueue.store import maintenance, workers
+from jobqueue.store.claims import Claimed
 from jobqueue.store.database import executor, to_conninfo
-from jobqueue.store.jobs import Claimed
 from jobqueue.store.statement import run
 from tests.client.books import rows
 
@@ -38,7 +38,7 @@ def claimed(url: str, task: str, limit: int = 100) -> list[Claimed]:
                 name="w", hostname="h", pid=1, queues={"default": limit}, lease_seconds=60
             ),
         )
-        return run(execute, statements.claim(worker, {"default": limit}, [task]))
+        return claims.look(run(execute, claims.claim(worker, {"default": limit}, [task]))).jobs
 
 
 def completed(url: str, job: Claimed) -> None:

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from jobqueue import Enqueued, JobQueue
+from jobqueue.store import claims, workers
 from jobqueue.store import jobs as statements
-from jobqueue.store import workers
 from jobqueue.store.database import executor, to_conninfo
 from jobqueue.store.statement import run
 from tests import waiting
@@ -49,7 +49,7 @@ def ending(url: str, job_id: UUID, state: str) -> Iterator[None]:
                     name="w", hostname="h", pid=1, queues={"default": 1}, lease_seconds=60
                 ),
             )
-            [job] = run(execute, statements.claim(worker, {"default": 1}, ["pay"]))
+            [job] = claims.look(run(execute, claims.claim(worker, {"default": 1}, ["pay"]))).jobs
             connection.commit()
         if state == "completed":
             run(execute, statements.ack_completed(f"{{{job.id}}}", f"{{{job.lease}}}", "{1.5}"))

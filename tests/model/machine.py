@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from jobqueue.core.states import State
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement
 from tests import waiting
 from tests.model.stage import JOBS, ONCE, SESSIONS, SOLO, WORKERS, Stage

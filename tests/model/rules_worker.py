@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from jobqueue.core.states import Event, State
-from jobqueue.store import jobs, workers
-from jobqueue.store.jobs import Claimed
+from jobqueue.store import claims, jobs, workers
+from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement
 from tests.model.machine import Ends, Machine, ends, picks, sessions
 from tests.model.stage import TASK
@@ -59,7 +59,8 @@ class WorkerRules(Machine):
         def wants() -> Locks:
             return {row: Mode.KEY} if valid() else {}
 
-        told = self.perform(name, by, jobs.claim(worker, {"default": limit}, [TASK]), wants, how)
+        statement = claims.claim(worker, {"default": limit}, [TASK])
+        told = claims.look(self.perform(name, by, statement, wants, how)).jobs
         free: dict[str, Job] = {}
         if valid():
             by.lock(row, Mode.KEY)

@@ -10,7 +10,7 @@ import psycopg
 
 from jobqueue import Unique
 from jobqueue.store import jobs, maintenance
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from tests.store.steps import (
     bury,
     claim,

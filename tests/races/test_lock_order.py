@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from jobqueue.store import dead_letters, maintenance, workers
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from tests import waiting
 from tests.races.ring import DEADLINE_SECONDS, Ring, session_at
 from tests.store import steps

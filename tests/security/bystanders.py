@@ -10,7 +10,7 @@ import psycopg
 
 from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.store import jobs, workers
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from tests.store.steps import bury, claim, complete, do, enqueue, register
 
 KEY = "the key of a bystander"

@@ -10,9 +10,10 @@ from uuid import UUID
 import psycopg
 
 from jobqueue.core.options import EnqueueOptions, UsingOptions
-from jobqueue.store import jobs, workers
+from jobqueue.store import claims, jobs, workers
+from jobqueue.store.claims import Claimed
 from jobqueue.store.database import executor
-from jobqueue.store.jobs import Claimed, JobRecord
+from jobqueue.store.jobs import JobRecord
 from jobqueue.store.statement import Statement, run
 
 Row = TypeVar("Row")
@@ -73,7 +74,8 @@ def claim(
     **limits: int,
 ) -> list[Claimed]:
     """Claim up to `limit` jobs of the default queue, or so many of each queue named."""
-    return do(connection, jobs.claim(worker, limits or {"default": limit}, list(tasks)))
+    rows = do(connection, claims.claim(worker, limits or {"default": limit}, list(tasks)))
+    return claims.look(rows).jobs
 
 
 def expire(connection: psycopg.Connection, worker: int) -> None:

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from jobqueue.store.database import session_settings, to_conninfo
+from jobqueue.store.claims import FIRST_ID
 from jobqueue.store.statement import sql
 from tests.conftest import new_database
 from tests.store.steps import do
@@ -123,9 +124,15 @@ def test_a_claim_reads_no_more_of_a_queue_than_it_takes(filled):
             "jobs/claim",
             analyse=True,
             worker_id="1",
+            tasks="'{task_1,task_2,task_3}'",
             queues="'{q1,q2}'",
             limits="'{5,5}'",
-            tasks="'{task_1,task_2,task_3}'",
+            firsts="'{1,2}'",
+            lasts="'{1,2}'",
+            after_priority="'{-32768,-32768}'",
+            after_run_at="'{-infinity,-infinity}'",
+            after_id=f"'{{{FIRST_ID},{FIRST_ID}}}'",
+            to_priority="'{32768,32768}'",
         )
     [scan] = [node for node in plan if node.get("Index Name") == "jobs_claim"]
     assert scan["Actual Rows"] * scan["Actual Loops"] == 10

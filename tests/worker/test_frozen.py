@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from jobqueue import JobQueue, current_job
-from jobqueue.store import jobs as statements
-from jobqueue.store import maintenance, workers
+from jobqueue.store import claims, maintenance, workers
 from jobqueue.store.statement import Statement, run
 from jobqueue.worker import lease
 from jobqueue.worker.link import Link
@@ -17,7 +16,7 @@ from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
 
-CLAIM = statements.claim(0, {}, []).text
+CLAIM = claims.claim(0, {}, []).text
 HEARTBEAT = workers.heartbeat(0, lease_seconds=1, draining=False).text
 LEASE_SECONDS = 30.0
 
@@ -36,7 +35,7 @@ class Freeze:
 
         async def run_and_freeze(link: Link, statement: Statement[Any]) -> list[Any]:
             rows = await freeze._run(link, statement)
-            if statement.text == CLAIM and rows and not freeze.frozen:
+            if statement.text == CLAIM and claims.look([*rows]).jobs and not freeze.frozen:
                 freeze._freeze()
             return rows
 

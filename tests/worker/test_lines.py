@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobqueue.store.jobs import Claimed
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.lines import MOST_PREFETCHED, Line
 
 

@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from jobqueue import Constant, JobQueue, Retry, Snooze
+from jobqueue.store import claims
 from jobqueue.store import jobs as statements
 from jobqueue.store.database import to_conninfo
 from jobqueue.store.statement import Statement
@@ -21,7 +22,7 @@ from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
 
-CLAIM = statements.claim(0, {}, []).text
+CLAIM = claims.claim(0, {}, []).text
 COMPLETED = statements.ack_completed("", "", "").text
 RESCHEDULED = statements.ack_rescheduled("").text
 

@@ -14,8 +14,9 @@ import pytest
 from jobqueue import JobQueue, LeaseLost, Retry, current_job
 from jobqueue.store import maintenance
 from jobqueue.store import processed as processed_ids
+from jobqueue.store.claims import Claimed
 from jobqueue.store.database import executor, to_conninfo
-from jobqueue.store.jobs import Claimed, Enqueued
+from jobqueue.store.jobs import Enqueued
 from jobqueue.store.statement import run
 from tests.waiting import auntil, until
 from tests.worker.books import Books
@@ -127,7 +128,7 @@ def test_a_task_that_swallows_that_it_is_put_off_is_not_completed(books: Books, 
 
     with psycopg.connect(to_conninfo(books.url)) as other:
         job = task.enqueue(books.connection)
-        claimed = Claimed(str(job.id), "deaf", "{}", 1, 5, "default", 0)
+        claimed = Claimed(str(job.id), "deaf", "{}", 1, 5, "default", 0, 5, 0.0)
         assert run(executor(other), processed_ids.begin(claimed))[0].alone
         play(scenario(job))
     record = books.job(job)
