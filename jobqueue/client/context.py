@@ -26,14 +26,21 @@ if TYPE_CHECKING:
 
 
 class Attempt:
-    """One run of a job, as its worker keeps it. began: by the worker's monotonic clock, seconds."""
+    """One run of a job, as its worker keeps it.
 
-    __slots__ = ("began", "completed", "in_transaction", "job", "loop", "overruled", "pools")
+    began: by the worker's monotonic clock, in seconds.
+    history: whether the job is kept when it has completed.
+    """
 
-    def __init__(self, job: Claimed, pools: Pools, began: float) -> None:
+    __slots__ = (
+        "began", "completed", "history", "in_transaction", "job", "loop", "overruled", "pools",
+    )  # fmt: skip
+
+    def __init__(self, job: Claimed, pools: Pools, began: float, *, history: bool = True) -> None:
         self.job = job
         self.pools = pools
         self.began = began
+        self.history = history
         self.in_transaction = False
         """whether a transaction of the job's own is open"""
         self.completed = False

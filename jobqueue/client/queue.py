@@ -69,6 +69,7 @@ class JobQueue:
         retry: Retry | None = None,
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
+        history: bool = True,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
@@ -82,6 +83,7 @@ class JobQueue:
         retry: Retry | None = None,
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
+        history: bool = True,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
 
@@ -91,6 +93,9 @@ class JobQueue:
         retry: attempts and backoff; `Retry()` if None: 5 attempts after 1, 2, 4, 8 s and jitter.
 
         idempotency_key, unique: keys of its jobs, usually a function of the arguments; see `using`.
+        history: False to keep nothing of its jobs once they have completed. That is faster, and
+            suits jobs by the million that nobody asks about later. To repeat an enqueue safely such
+            a task needs an idempotency_key: a `job_id` is forgotten with the job.
 
         An `async def` runs on the worker's event loop, a plain function in a thread.
         Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
@@ -101,6 +106,8 @@ class JobQueue:
             raise ConfigurationError(
                 f"retry {policy!r}: wrong type; give Retry(attempts=...) of jobqueue"
             )
+        if not isinstance(history, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
+            raise ConfigurationError(f"history {history!r}: wrong type; give True or False")
         options = EnqueueOptions(
             queue=check_queue_name(queue),
             priority=to_priority(priority),
@@ -118,7 +125,9 @@ class JobQueue:
                     f"task {task_name!r}: registered twice; give one of them another name "
                     "with @jobs.task(name=...)"
                 )
-            task = Task(self, function, name=task_name, options=options, retry=policy)
+            task = Task(
+                self, function, name=task_name, options=options, retry=policy, history=history
+            )
             self._tasks[task_name] = task
             return task
 

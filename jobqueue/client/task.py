@@ -44,6 +44,7 @@ class Task(Generic[P, R]):
         name: str,
         options: EnqueueOptions,
         retry: Retry,
+        history: bool = True,
     ) -> None:
         functools.update_wrapper(self, function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -55,6 +56,7 @@ class Task(Generic[P, R]):
         self.function = function
         self.options = options
         self.retry = retry
+        self.history = history
         self.signature = Signature(name, function)
         self.is_async = inspect.iscoroutinefunction(function)
         self._queue = queue

@@ -161,7 +161,9 @@ class JobTransaction(Generic[Sync_co, Async_co]):
 
     def _completion(self, transaction: str) -> processed.Statement[Done]:
         seconds = perf_counter() - self._attempt.began
-        return processed.complete(self._attempt.job, transaction, seconds)
+        return processed.complete(
+            self._attempt.job, transaction, seconds, keep=self._attempt.history
+        )
 
     def _check_done(self, done: Done) -> None:
         """Let the commit pass if the completion is recorded in it."""

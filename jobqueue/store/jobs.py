@@ -157,6 +157,14 @@ def ack_completed(ids: str, leases: str, run_ms: str) -> Statement[str]:
     return Statement(sql("jobs/ack_completed"), params, first)
 
 
+def ack_forgotten(ids: str, leases: str) -> Statement[str]:
+    """Record completed attempts that leave no trace, given as array literals.
+
+    Rows are the stale ids.
+    """
+    return Statement(sql("jobs/ack_forgotten"), {"ids": ids, "leases": leases}, first)
+
+
 def ack_rescheduled(outcomes: str) -> Statement[str]:
     """Record attempts that run again, given as JSON. Rows are the stale ids."""
     return Statement(sql("jobs/ack_rescheduled"), {"outcomes": outcomes}, first)

@@ -46,12 +46,16 @@ def begin(job: Claimed) -> Statement[Begun]:
     return Statement(sql("processed/begin"), params, lambda row: Begun(*row[:4]))
 
 
-def complete(job: Claimed, transaction: str, run_seconds: float) -> Statement[Done]:
-    """Complete the job under its lease, in the transaction that was begun. One row."""
+def complete(job: Claimed, transaction: str, run_seconds: float, *, keep: bool) -> Statement[Done]:
+    """Complete the job under its lease, in the transaction that was begun. One row.
+
+    keep: whether it is to be in the history.
+    """
     params = {
         "job_id": job.id,
         "lease": job.lease,
         "transaction": transaction,
         "run_ms": run_seconds * 1000,
+        "keep": keep,
     }
     return Statement(sql("processed/complete"), params, lambda row: Done(*row))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,15 +38,26 @@ Ack = Callable[[str], Statement[str]]
 
 @dataclass(slots=True)
 class Batch:
-    """Outcomes to be recorded together. The three lists of completions are parallel."""
+    """Outcomes to be recorded together. Lists of completions are parallel.
+
+    forgotten_ids, forgotten_leases: of completed jobs that leave no trace.
+    """
 
     ids: list[str] = field(default_factory=list[str])
     leases: list[int] = field(default_factory=list[int])
     run_ms: list[float] = field(default_factory=list[float])
+    forgotten_ids: list[str] = field(default_factory=list[str])
+    forgotten_leases: list[int] = field(default_factory=list[int])
     verdicts: list[tuple[Claimed, Verdict]] = field(default_factory=list[tuple[Claimed, Verdict]])
 
     def __len__(self) -> int:
-        return len(self.ids) + len(self.verdicts)
+        return len(self.ids) + len(self.forgotten_ids) + len(self.verdicts)
+
+    def held_under(self) -> Iterator[int]:
+        """Give the lease of each outcome."""
+        yield from self.leases
+        yield from self.forgotten_leases
+        yield from (job.lease for job, _ in self.verdicts)
 
 
 class Acker:
@@ -70,18 +81,18 @@ class Acker:
 
     def unrecorded(self) -> set[int]:
         """Give the leases under which there are outcomes that are not known to be recorded."""
-        return {
-            lease
-            for batch in (self._open, self._sending)
-            for lease in (*batch.leases, *(job.lease for job, _ in batch.verdicts))
-        }
+        return {*self._open.held_under(), *self._sending.held_under()}
 
-    def completed(self, job: Claimed, run_seconds: float) -> None:
-        """Note that `job` is done."""
+    def completed(self, job: Claimed, run_seconds: float, *, keep: bool) -> None:
+        """Note that `job` is done. keep: whether it is to be in the history."""
         batch = self._open
-        batch.ids.append(job.id)
-        batch.leases.append(job.lease)
-        batch.run_ms.append(run_seconds * 1000)
+        if keep:
+            batch.ids.append(job.id)
+            batch.leases.append(job.lease)
+            batch.run_ms.append(run_seconds * 1000)
+        else:
+            batch.forgotten_ids.append(job.id)
+            batch.forgotten_leases.append(job.lease)
         self._noted()
 
     def not_completed(self, job: Claimed, verdict: Verdict) -> None:
@@ -183,14 +194,28 @@ class Acker:
 
 def _completions(batch: Batch) -> Iterator[Statement[str]]:
     """Give the statements that record what completed in `batch`."""
-    for start in range(0, len(batch.ids), MOST_IN_A_BATCH):
-        end = start + MOST_IN_A_BATCH
-        # Array literals made by hand: these values need no quoting, and an adapter that looks at
-        # each one would cost more than the rest of the ack.
-        ids = f"{{{','.join(batch.ids[start:end])}}}"
-        leases = f"{{{','.join(map(str, batch.leases[start:end]))}}}"
-        run_ms = f"{{{','.join([f'{ms:.3f}' for ms in batch.run_ms[start:end]])}}}"
-        yield statements.ack_completed(ids, leases, run_ms)
+    for part in _parts(len(batch.ids)):
+        run_ms = _array([f"{ms:.3f}" for ms in batch.run_ms[part]])
+        yield statements.ack_completed(
+            _array(batch.ids[part]), _array(map(str, batch.leases[part])), run_ms
+        )
+    for part in _parts(len(batch.forgotten_ids)):
+        yield statements.ack_forgotten(
+            _array(batch.forgotten_ids[part]), _array(map(str, batch.forgotten_leases[part]))
+        )
+
+
+def _parts(count: int) -> Iterator[slice]:
+    for start in range(0, count, MOST_IN_A_BATCH):
+        yield slice(start, start + MOST_IN_A_BATCH)
+
+
+def _array(values: Iterable[str]) -> str:
+    """Write an array literal of values that need no quoting.
+
+    By hand: an adapter that looks at each one would cost more than the rest of the ack.
+    """
+    return f"{{{','.join(values)}}}"
 
 
 def _verdicts(batch: Batch) -> Iterator[tuple[Ack, list[Outcome]]]:

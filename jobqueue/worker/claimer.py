@@ -102,8 +102,8 @@ class Claimer:
             await self._wake.wait()
             return
         found = await self._claim(wanted)
+        self._runner.accept(found, wanted)
         if found:
-            self._runner.accept(found)
             await self._stay_awake()
         # Every queue gave less than asked: there is nothing left to claim at the moment.
         if len(found) < min(wanted.values()):

@@ -16,10 +16,12 @@ class Line:
 
     Beside the free slots it asks for what the slots will have used up by the time the answer is
     here: `concurrency * round trip / mean run time` more. Short jobs are so claimed by the
-    hundred; long ones only when a slot is free, and never wait in one worker's hand.
+    hundred; long ones only when a slot is free, and never wait in one worker's hand. It asks for
+    twice as many ahead each time the queue gave all it was asked for, and for half as many when
+    it did not, so that workers share what is in a queue that is nearly empty.
     """
 
-    __slots__ = ("buffer", "concurrency", "filling", "mean_seconds", "queue", "running")
+    __slots__ = ("ahead", "buffer", "concurrency", "filling", "mean_seconds", "queue", "running")
 
     def __init__(self, queue: str, concurrency: int) -> None:
         self.queue = queue
@@ -28,6 +30,7 @@ class Line:
         self.buffer: deque[Claimed] = deque()
         self.mean_seconds: float | None = None
         self.filling = False
+        self.ahead = concurrency
 
     @property
     def free(self) -> int:
@@ -41,6 +44,13 @@ class Line:
         else:
             self.mean_seconds += NEWEST * (run_seconds - self.mean_seconds)
 
+    def answered(self, asked: int, found: int) -> None:
+        """Learn how many jobs a claim gave of those it asked for."""
+        if found == asked:
+            self.ahead = min(self.ahead * 2, MOST_PREFETCHED)
+        else:
+            self.ahead = max(self.ahead // 2, self.concurrency)
+
     def slowed(self, seconds: float) -> None:
         """Learn that attempts now take at least so long, before any of them has finished."""
         self.mean_seconds = max(seconds, self.mean_seconds or 0.0)
@@ -50,7 +60,7 @@ class Line:
         prefetch = 0
         if self.mean_seconds is not None:
             used_up = self.concurrency * round_trip_seconds / max(self.mean_seconds, 1e-6)
-            prefetch = min(MOST_PREFETCHED, int(used_up))
+            prefetch = min(self.ahead, int(used_up))
         target = self.concurrency + prefetch
         missing = target - self.running - len(self.buffer)
         starving = self.free > len(self.buffer)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import replace
 from time import perf_counter
@@ -74,10 +74,13 @@ class Runner:
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
         return {queue: limit for queue, limit in limits.items() if limit > 0}
 
-    def accept(self, jobs: Iterable[Claimed]) -> None:
-        """Start claimed jobs, or keep them in hand until a slot is free."""
+    def accept(self, jobs: Sequence[Claimed], wanted: Mapping[str, int]) -> None:
+        """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
+        in_hand = [(self.lines[queue], len(self.lines[queue].buffer)) for queue in wanted]
         for job in jobs:
             self.lines[job.queue].buffer.append(job)
+        for (line, before), asked in zip(in_hand, wanted.values(), strict=True):
+            line.answered(asked, len(line.buffer) - before)
         self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
@@ -141,7 +144,7 @@ class Runner:
     async def _attempt(self, line: Line, job: Claimed) -> None:
         began = perf_counter()
         task = self._tasks[job.task]
-        attempt = Attempt(job, self._pools, began)
+        attempt = Attempt(job, self._pools, began, history=task.history)
         current_attempt.set(attempt)
         try:
             args, kwargs = task.signature.decode(job.args)
@@ -155,7 +158,7 @@ class Runner:
             if attempt.overruled is not None:
                 self._failed(task, attempt, attempt.overruled, perf_counter() - began)
             elif not attempt.completed:
-                self._acker.completed(job, perf_counter() - began)
+                self._acker.completed(job, perf_counter() - began, keep=task.history)
         finally:
             line.running -= 1
             line.measure(perf_counter() - began)
@@ -183,7 +186,7 @@ class Runner:
         error = attempt.overruled or error
         if isinstance(error, AlreadyProcessed):
             log.info("%s", error)
-            self._acker.completed(job, seconds)
+            self._acker.completed(job, seconds, keep=task.history)
             return
         if isinstance(error, LeaseLost):
             log.warning("%s", error)

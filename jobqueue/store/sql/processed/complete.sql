@@ -1,6 +1,6 @@
 -- Record a completed attempt in the transaction of its effects, and that they were made. Gives
 -- whether it is recorded, and what became of the transaction that `begin` saw: in progress when it
--- is this one. Nothing is recorded when the lease was lost, for the job is another worker's then, or
+-- is this one. keep: whether the job is to be in the history. Nothing is recorded when the lease was lost, for the job is another worker's then, or
 -- when somebody ended the transaction by hand, for then this one holds the rest of the effects only.
 -- index: jobs_pkey
 WITH done AS (
@@ -21,6 +21,6 @@ recorded AS (
            %(run_ms)s::double precision, priority, attempt, max_attempts, 'completed', queue, task,
            args, errors
     FROM done
-    RETURNING id
+    WHERE %(keep)s::boolean
 )
-SELECT EXISTS (SELECT FROM recorded), pg_xact_status(%(transaction)s::text::xid8)
+SELECT EXISTS (SELECT FROM done), pg_xact_status(%(transaction)s::text::xid8)
