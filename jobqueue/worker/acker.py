@@ -21,6 +21,10 @@ from jobqueue.worker.link import Link, Pauses
 
 log = logging.getLogger("jobqueue.worker")
 
+# Outcomes that have gathered while the last batch was recorded tell that jobs end in quick
+# succession: then a little more is waited for, since a batch costs hardly more than one outcome.
+QUICK_SUCCESSION = 32
+GATHERING_SECONDS = 0.003
 # One statement records at most so many completions; more wait for the next one.
 MOST_IN_A_BATCH = 2_000
 # And so many others, of which each may bring a traceback.
@@ -104,6 +108,8 @@ class Acker:
         """Record what gathers, for as long as the worker lives."""
         while True:
             await self._any.wait()
+            if len(self._open) > QUICK_SUCCESSION:
+                await asyncio.sleep(GATHERING_SECONDS)
             self._any.clear()
             batch, self._sending, self._open = self._open, self._open, Batch()
             await self._record(batch)

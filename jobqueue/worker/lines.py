@@ -6,7 +6,9 @@ from collections import deque
 
 from jobqueue.store.claims import Claimed
 
-MOST_PREFETCHED = 500
+MOST_PREFETCHED = 1_000
+# Characters of arguments that wait in hand for a slot, as far as the mean can tell.
+MOST_CHARACTERS = 16 * 2**20
 # Weight of the newest measurement in a running mean.
 NEWEST = 0.1
 
@@ -18,10 +20,14 @@ class Line:
     here: `concurrency * round trip / mean run time` more. Short jobs are so claimed by the
     hundred; long ones only when a slot is free, and never wait in one worker's hand. It asks for
     twice as many ahead each time the queue gave all it was asked for, and for half as many when
-    it did not, so that workers share what is in a queue that is nearly empty.
+    it did not, so that workers share what is in a queue that is nearly empty; and never for more
+    than a modest amount of memory holds.
     """
 
-    __slots__ = ("ahead", "buffer", "concurrency", "filling", "mean_seconds", "queue", "running")
+    __slots__ = (
+        "ahead", "buffer", "concurrency", "filling", "mean_characters", "mean_seconds", "queue",
+        "running",
+    )  # fmt: skip
 
     def __init__(self, queue: str, concurrency: int) -> None:
         self.queue = queue
@@ -31,6 +37,7 @@ class Line:
         self.mean_seconds: float | None = None
         self.filling = False
         self.ahead = concurrency
+        self.mean_characters = 0.0
 
     @property
     def free(self) -> int:
@@ -44,8 +51,10 @@ class Line:
         else:
             self.mean_seconds += NEWEST * (run_seconds - self.mean_seconds)
 
-    def answered(self, asked: int, found: int) -> None:
-        """Learn how many jobs a claim gave of those it asked for."""
+    def answered(self, asked: int, found: int, characters: int) -> None:
+        """Learn how many jobs a claim gave of those it asked for, and how long their arguments."""
+        if found:
+            self.mean_characters += 0.5 * (characters / found - self.mean_characters)
         if found == asked:
             self.ahead = min(self.ahead * 2, MOST_PREFETCHED)
         else:
@@ -60,7 +69,8 @@ class Line:
         prefetch = 0
         if self.mean_seconds is not None:
             used_up = self.concurrency * round_trip_seconds / max(self.mean_seconds, 1e-6)
-            prefetch = min(self.ahead, int(used_up))
+            fit_in = MOST_CHARACTERS / max(self.mean_characters, 1.0)
+            prefetch = int(min(self.ahead, used_up, fit_in))
         target = self.concurrency + prefetch
         missing = target - self.running - len(self.buffer)
         starving = self.free > len(self.buffer)

@@ -76,11 +76,14 @@ class Runner:
 
     def accept(self, jobs: Sequence[Claimed], wanted: Mapping[str, int]) -> None:
         """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
-        in_hand = [(self.lines[queue], len(self.lines[queue].buffer)) for queue in wanted]
+        characters = dict.fromkeys(wanted, 0)
+        in_hand = {queue: len(self.lines[queue].buffer) for queue in wanted}
         for job in jobs:
             self.lines[job.queue].buffer.append(job)
-        for (line, before), asked in zip(in_hand, wanted.values(), strict=True):
-            line.answered(asked, len(line.buffer) - before)
+            characters[job.queue] += len(job.args)
+        for queue, asked in wanted.items():
+            line = self.lines[queue]
+            line.answered(asked, len(line.buffer) - in_hand[queue], characters[queue])
         self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()

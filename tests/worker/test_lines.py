@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobqueue.store.claims import Claimed
-from jobqueue.worker.lines import MOST_PREFETCHED, Line
+from jobqueue.worker.lines import MOST_CHARACTERS, MOST_PREFETCHED, Line
 
 
 def line(
@@ -14,6 +14,8 @@ def line(
     it = Line("default", concurrency)
     it.running = running
     it.mean_seconds = mean_seconds
+    while it.ahead < MOST_PREFETCHED:
+        it.answered(1, 1, 0)  # a queue that gave all it was asked for so far
     job = Claimed.__new__(Claimed, *[None] * len(Claimed._fields))  # type: ignore[arg-type]
     it.buffer.extend([job] * in_hand)
     return it
@@ -109,3 +111,26 @@ def test_jobs_that_turn_long_are_learned_of_before_any_of_them_ends() -> None:
     it.mean_seconds = 7.0
     it.slowed(0.1)
     assert it.mean_seconds == 7.0
+
+
+def test_it_asks_ahead_for_twice_as_many_while_the_queue_gives_all_and_for_half_when_it_does_not():
+    it = Line("default", 10)
+    it.running = 10
+    it.mean_seconds = 0.0
+    asked = []
+    for found in (1, 1, 1, 0, 0, 0, 0):
+        asked.append(it.wanted(0.001))
+        it.answered(1, found, 0)
+    assert asked == [10, 20, 40, 80, 40, 20, 10]
+
+
+@pytest.mark.parametrize(
+    ("characters", "wanted"), [(100, MOST_PREFETCHED), (MOST_CHARACTERS // 4, 4), (2**30, 0)]
+)
+def test_no_more_arguments_wait_in_hand_than_a_modest_memory_holds(
+    characters: int, wanted: int
+) -> None:
+    it = line(1, running=1, mean_seconds=0.0)
+    for _ in range(50):
+        it.answered(10, 10, characters * 10)
+    assert it.wanted(0.001) == wanted
