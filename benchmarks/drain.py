@@ -14,7 +14,7 @@ from benchmarks.runs import RunLog
 from benchmarks.worker_process import COMMAND, QUEUE, MeasureError, WorkerProcess, worker
 from benchmarks.workload import note_run, note_run_in_thread
 from jobqueue import Task
-from jobqueue.store import claims, database, jobs, workers
+from jobqueue.store import database, jobs, workers
 from jobqueue.store.statement import run
 
 RAW_BATCH = 500
@@ -193,9 +193,9 @@ def _by_raw_loop(bench: Bench, count: int) -> float:
         )
         left = count
         began = perf_counter()
-        while claimed := claims.look(
-            run(execute, claims.claim(worker_id, {"default": RAW_BATCH}, [note_run.name]))
-        ).jobs:
+        while claimed := run(
+            execute, jobs.claim(worker_id, {"default": RAW_BATCH}, [note_run.name])
+        ):
             ids = f"{{{','.join(job.id for job in claimed)}}}"
             leases = f"{{{','.join(str(job.lease) for job in claimed)}}}"
             run_ms = f"{{{','.join(['0.001'] * len(claimed))}}}"
