@@ -183,3 +183,22 @@ def test_a_lost_claim_is_handed_back_without_counting_the_attempt(session):
     assert found == [("running", 1), ("available", 0), ("running", 1)]
     assert show(session, ids[1]).worker_id is None
     assert complete(session, lost) == [ids[1]]
+
+
+def test_a_look_that_finds_nothing_writes_nothing(session):
+    worker = register(session)
+    with session.transaction():
+        assert claim(session, worker) == []
+        written = session.execute("SELECT pg_current_xact_id_if_assigned()").fetchone()
+    assert written == (None,)
+
+
+def test_a_claim_waits_for_nobody_and_takes_nothing_while_its_worker_is_being_struck_off(
+    session, other
+):
+    enqueue(session)
+    worker = register(session)
+    with other.transaction(force_rollback=True):
+        other.execute("DELETE FROM jobqueue.workers WHERE id = %s", [worker])
+        assert claim(session, worker) == []
+    assert len(claim(session, worker)) == 1

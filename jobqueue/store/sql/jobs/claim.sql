@@ -4,54 +4,62 @@
 -- worker cannot do so for ever. Tasks this worker does not know are left for workers that do.
 -- A claimed job gives up its unique key, so that a retry never meets it.
 -- The worker's own row is held until the claim commits: it is in the books under this id, or there
--- is no claim, and nobody strikes it off in between.
+-- is no claim, and nobody strikes it off in between. It is locked after the jobs, so that a look that
+-- finds none writes nothing; nothing is waited for, so that no order of locks can be wrong.
 -- Each queue is looked through in stretches of its index: those numbered first to last of the arrays
 -- after_* (exclusive) and to_priority (inclusive), in ascending order. A worker leaves out what it
 -- knows to hold nothing but jobs that were claimed before.
 -- Rows come in the order to run them. One more follows the last: in `lease` how many entries of the
 -- index were walked over, and in `run_at` the moment, in seconds since 1970.
--- index: jobs_claim. `= ANY (ARRAY(subquery))` runs the subquery once; a join lets the planner
--- choose, and costs twice as much. The sort is of one batch: a queue is first in, first out.
-WITH holder AS MATERIALIZED (
-    SELECT pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass) AS walked_before
+-- index: jobs_claim. `= ANY (array)` names the rows; a join lets the planner choose, and costs twice
+-- as much. The sort is of one batch: a queue is first in, first out.
+WITH gauge AS MATERIALIZED (
+    SELECT pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass) AS walked
     FROM jobqueue.workers
     WHERE id = %(worker_id)s AND expires_at > clock_timestamp()
-    FOR KEY SHARE
+),
+candidates AS MATERIALIZED (
+    SELECT array_agg(next.id) AS ids
+    FROM unnest(
+        %(queues)s::text[], %(limits)s::integer[], %(firsts)s::integer[], %(lasts)s::integer[]
+    ) AS wanted (queue, jobs, first, last)
+    CROSS JOIN LATERAL (
+        SELECT candidate.id
+        FROM unnest(
+            (%(after_priority)s::integer[])[wanted.first:wanted.last],
+            (%(after_run_at)s::double precision[])[wanted.first:wanted.last],
+            (%(after_id)s::uuid[])[wanted.first:wanted.last],
+            (%(to_priority)s::integer[])[wanted.first:wanted.last]
+        ) AS stretch (after_priority, after_run_at, after_id, to_priority)
+        CROSS JOIN LATERAL (
+            SELECT job.id
+            FROM jobqueue.jobs AS job
+            WHERE job.queue = wanted.queue
+              AND job.state = 'available'
+              AND (job.priority, job.run_at, job.id)
+                  > (stretch.after_priority, to_timestamp(stretch.after_run_at), stretch.after_id)
+              AND job.priority <= stretch.to_priority
+              AND job.task = ANY (%(tasks)s::text[])
+            ORDER BY job.priority, job.run_at, job.id
+            LIMIT wanted.jobs
+            FOR UPDATE SKIP LOCKED
+        ) AS candidate
+        LIMIT wanted.jobs
+    ) AS next
+    -- Read before the walk begins, and not at all by a worker that is no longer in the books.
+    WHERE (SELECT walked FROM gauge) IS NOT NULL
+),
+holder AS MATERIALIZED (
+    SELECT FROM jobqueue.workers
+    WHERE id = %(worker_id)s AND expires_at > clock_timestamp()
+      AND (SELECT ids FROM candidates) IS NOT NULL
+    FOR KEY SHARE SKIP LOCKED
 ),
 claimed AS (
     UPDATE jobqueue.jobs AS job
     SET state = 'running', attempt = job.attempt + 1, worker_id = %(worker_id)s, started_at = now(),
         lease = (SELECT nextval('jobqueue.leases')), unique_key = NULL, unique_hash = NULL
-    WHERE job.id = ANY (ARRAY(
-        SELECT next.id
-        FROM unnest(
-            %(queues)s::text[], %(limits)s::integer[], %(firsts)s::integer[], %(lasts)s::integer[]
-        ) AS wanted (queue, jobs, first, last)
-        CROSS JOIN LATERAL (
-            SELECT candidate.id
-            FROM unnest(
-                (%(after_priority)s::integer[])[wanted.first:wanted.last],
-                (%(after_run_at)s::double precision[])[wanted.first:wanted.last],
-                (%(after_id)s::uuid[])[wanted.first:wanted.last],
-                (%(to_priority)s::integer[])[wanted.first:wanted.last]
-            ) AS stretch (after_priority, after_run_at, after_id, to_priority)
-            CROSS JOIN LATERAL (
-                SELECT job.id
-                FROM jobqueue.jobs AS job
-                WHERE job.queue = wanted.queue
-                  AND job.state = 'available'
-                  AND (job.priority, job.run_at, job.id)
-                      > (stretch.after_priority, to_timestamp(stretch.after_run_at), stretch.after_id)
-                  AND job.priority <= stretch.to_priority
-                  AND job.task = ANY (%(tasks)s::text[])
-                ORDER BY job.priority, job.run_at, job.id
-                LIMIT wanted.jobs
-                FOR UPDATE SKIP LOCKED
-            ) AS candidate
-            LIMIT wanted.jobs
-        ) AS next
-        WHERE EXISTS (SELECT FROM holder)
-    ))
+    WHERE job.id = ANY ((SELECT ids FROM candidates WHERE EXISTS (SELECT FROM holder))::uuid[])
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
               job.lease, job.priority, job.run_at
 )
@@ -64,5 +72,5 @@ claimed AS (
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL,
        pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
-           - (SELECT walked_before FROM holder),
+           - (SELECT walked FROM gauge),
        NULL, date_part('epoch', now())
