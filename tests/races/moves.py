@@ -149,7 +149,7 @@ def _effects(session: Session, scene: Scene, name: str) -> str:
         if not begun.alone:
             return "put off"
         session.execute("INSERT INTO public.effects VALUES (%s::uuid)", [job.id])
-        [done] = do(session, processed.complete(job, begun.transaction, 0.1))
+        [done] = do(session, processed.complete(job, begun.transaction, 0.1, keep=True))
         if done.recorded:
             return "done"
         raise psycopg.Rollback

@@ -53,7 +53,7 @@ def begin_effects(ring: Ring, meeting: scene.Scene) -> str:
 
 def lose_the_lease(ring: Ring, meeting: scene.Scene, transaction: str) -> None:
     """Let `one` try to complete the job, find that it is not its own, and roll back as it must."""
-    [done] = do(ring.left, processed.complete(meeting.held["one"], transaction, 0.1))
+    [done] = do(ring.left, processed.complete(meeting.held["one"], transaction, 0.1, keep=True))
     assert not done.recorded
     raise psycopg.Rollback
 

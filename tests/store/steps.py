@@ -96,6 +96,13 @@ def complete(connection: psycopg.Connection, *claimed: Claimed) -> list[str]:
     return do(connection, jobs.ack_completed(f"{{{ids}}}", f"{{{leases}}}", f"{{{run_ms}}}"))
 
 
+def forget(connection: psycopg.Connection, *claimed: Claimed) -> list[str]:
+    """Ack as completed without a trace; gives the stale ids."""
+    ids = ",".join(job.id for job in claimed)
+    leases = ",".join(str(job.lease) for job in claimed)
+    return do(connection, jobs.ack_forgotten(f"{{{ids}}}", f"{{{leases}}}"))
+
+
 def reschedule(
     connection: psycopg.Connection,
     *claimed: Claimed,

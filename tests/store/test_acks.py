@@ -17,6 +17,7 @@ from tests.store.steps import (
     enqueue_many,
     enter_task,
     expire,
+    forget,
     register,
     reschedule,
     show,
@@ -24,7 +25,13 @@ from tests.store.steps import (
     withdraw,
 )
 
-ACKS = {"completed": complete, "rescheduled": reschedule, "dead": bury, "cancelled": withdraw}
+ACKS = {
+    "completed": complete,
+    "forgotten": forget,
+    "rescheduled": reschedule,
+    "dead": bury,
+    "cancelled": withdraw,
+}
 every_ack = pytest.mark.parametrize("ack", ACKS.values(), ids=list(ACKS))
 
 
@@ -42,6 +49,14 @@ def test_a_completed_job_is_in_history_with_its_times(session):
     assert record.finished_at is not None
     assert record.enqueued_at <= record.started_at <= record.finished_at
     assert session.execute("SELECT count(*) FROM jobqueue.jobs").fetchone() == (0,)
+
+
+def test_a_job_that_is_forgotten_leaves_no_trace(session):
+    enqueue_many(session, 2)
+    worker = register(session)
+    [first] = claim(session, worker, 1)
+    assert forget(session, first) == []
+    assert states(session) == {"available": 1}
 
 
 def test_a_retried_job_waits_for_its_time_and_keeps_the_error(session):

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from jobqueue.store.database import session_settings, to_conninfo
 from jobqueue.store.claims import FIRST_ID
+from jobqueue.store.database import session_settings, to_conninfo
 from jobqueue.store.statement import sql
 from tests.conftest import new_database
 from tests.store.steps import do

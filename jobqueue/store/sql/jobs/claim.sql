@@ -5,7 +5,8 @@
 -- A claimed job gives up its unique key, so that a retry never meets it.
 -- The worker's own row is held until the claim commits: it is in the books under this id, or there
 -- is no claim, and nobody strikes it off in between. It is locked after the jobs, so that a look that
--- finds none writes nothing; nothing is waited for, so that no order of locks can be wrong.
+-- finds none writes nothing; from the start there is an advisory lock, by which the worker can wait
+-- for its own claims (workers/await_claims). Nothing is waited for here.
 -- Each queue is looked through in stretches of its index: those numbered first to last of the arrays
 -- after_* (exclusive) and to_priority (inclusive), in ascending order. A worker leaves out what it
 -- knows to hold nothing but jobs that were claimed before.
@@ -17,6 +18,8 @@ WITH gauge AS MATERIALIZED (
     SELECT pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass) AS walked
     FROM jobqueue.workers
     WHERE id = %(worker_id)s AND expires_at > clock_timestamp()
+      AND pg_try_advisory_xact_lock_shared(
+          hashtextextended('jobqueue claims of ' || %(worker_id)s::text, 0))
 ),
 candidates AS MATERIALIZED (
     SELECT array_agg(next.id) AS ids
@@ -46,7 +49,7 @@ candidates AS MATERIALIZED (
         ) AS candidate
         LIMIT wanted.jobs
     ) AS next
-    -- Read before the walk begins, and not at all by a worker that is no longer in the books.
+    -- Read before the walk begins; not there for a worker that is no longer in the books.
     WHERE (SELECT walked FROM gauge) IS NOT NULL
 ),
 holder AS MATERIALIZED (
