@@ -16,9 +16,9 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
     with session(database_url) as execute:
         queues = run(execute, stats.queues())
         working = run(execute, workers.list_workers())
-        [leaderless] = run(execute, maintenance.leader_absent())
+        [candidacy] = run(execute, maintenance.candidacy())
     if as_json:
-        print_json({"queues": queues, "workers": working, "leader": not leaderless})
+        print_json({"queues": queues, "workers": working, "leader": not candidacy.absent})
         return
     print_table(
         ("queue", "available", "scheduled", "running", "dead", "oldest waits", "workers"),
@@ -52,7 +52,7 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
         ),
         empty="no worker: start one with `jobqueue worker MODULE:NAME`",
     )
-    if working and leaderless:
+    if working and candidacy.absent:
         console.print("\nno leader: due jobs are not promoted until a worker takes over")
 
 

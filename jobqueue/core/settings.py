@@ -32,7 +32,7 @@ class WorkerSettings:
     queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
     grace_seconds: float = 30.0
     lease_seconds: float = 30.0
-    poll_seconds: float = 1.0
+    poll_seconds: float = 2.0
     connect_seconds: float = 60.0
     history_days: int = 7
     processed_days: int = 30

@@ -10,6 +10,13 @@ LEADER_LOCK = 0x6A6F_6271_0001
 """Key of the session advisory lock that makes its holder the leader of this database."""
 
 
+class Candidacy(NamedTuple):
+    """Whether nobody is the leader, and how many workers there are."""
+
+    absent: bool
+    workers: int
+
+
 class Promoted(NamedTuple):
     """How many jobs were promoted, and the seconds until the next is due (None: none is)."""
 
@@ -25,9 +32,9 @@ class Rescued(NamedTuple):
     buried: int
 
 
-def leader_absent() -> Statement[bool]:
-    """Ask whether nobody is the leader."""
-    return Statement(sql("leader/absent"), {"key": LEADER_LOCK}, first)
+def candidacy() -> Statement[Candidacy]:
+    """Ask whether there is a leader, and how many could be. One row."""
+    return Statement(sql("leader/candidacy"), {"key": LEADER_LOCK}, lambda row: Candidacy(*row))
 
 
 def lock_leader() -> Statement[bool]:

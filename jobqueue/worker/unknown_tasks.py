@@ -22,7 +22,7 @@ async def warn_of_unknown_tasks(
     """Warn once for each task that has jobs waiting in our queues and is not among `tasks`."""
     warned: set[str] = set()
     while True:
-        await asyncio.sleep(settings.heartbeat_seconds)
+        await asyncio.sleep(settings.lease_seconds)
         with suppress(psycopg.Error):
             unknown = await link.run(jobs.unknown_tasks(list(settings.queues), tasks))
             for task in sorted(set(unknown) - warned):

@@ -142,7 +142,7 @@ def test_of_contested_jobs_with_one_key_one_waits_and_the_others_say_why_not(
     for _ in range(number):
         contest(books, "k")
     pauses = settled(books)
-    assert pauses[-1] == 0.5
+    assert pauses[-1] == 1.0
     assert len(pauses) == 1 + number // 100
     expected = {"available": 1} | ({"cancelled": number - 1} if number > 1 else {})
     assert books.states() == expected

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import logging
+import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
@@ -23,7 +24,10 @@ log = logging.getLogger("jobqueue.worker")
 Duty = Callable[[Link], Awaitable[float]]
 """Does what is due through the leader's session, and gives the seconds until it is worth a look."""
 
-CANDIDATE_SECONDS = 2.0
+# Candidates ask whether there is a leader, so rarely that they are some five a second together; a
+# single one asks this often, and however many there are, each does this seldom.
+CANDIDATE_SECONDS = (2.0, 10.0)
+CANDIDATES_A_SECOND = 5
 # After a duty that failed; the reason is logged.
 FAILED_SECONDS = 1.0
 
@@ -42,12 +46,13 @@ class Leader:
 
     async def run(self) -> None:
         """Stand for election for as long as the worker lives."""
+        pause = CANDIDATE_SECONDS[0]
         while True:
             leading = False
             try:
-                [absent] = await self._asking.run(maintenance.leader_absent())
-                leading = absent and await self._elected()
-                if leading:
+                [candidacy] = await self._asking.run(maintenance.candidacy())
+                pause = _pause(candidacy.workers)
+                if leading := candidacy.absent and await self._elected():
                     log.info("leader: this worker now does the maintenance")
                     await self._lead()
             except psycopg.Error as error:
@@ -56,7 +61,7 @@ class Leader:
                 log.warning("leader: %s (%s)", what, reason)
             # Without its session it holds no lock, whatever happened to it.
             await self._session.close()
-            await asyncio.sleep(CANDIDATE_SECONDS)
+            await asyncio.sleep(pause)
 
     async def _elected(self) -> bool:
         [elected] = await self._session.run(maintenance.lock_leader())
@@ -76,3 +81,10 @@ class Leader:
                 log.warning("%s: failed (%s)", name, one_line(error))
                 pause = FAILED_SECONDS
             heapq.heappush(due, (monotonic() + pause, name))
+
+
+def _pause(workers: int) -> float:
+    """Give the seconds until one of so many candidates asks again, never in step with others."""
+    shortest, longest = CANDIDATE_SECONDS
+    pause = min(max(shortest, workers / CANDIDATES_A_SECOND), longest)
+    return pause * random.uniform(0.75, 1.0)  # noqa: S311 - jitter

@@ -6,7 +6,7 @@ from jobqueue.store import maintenance
 from jobqueue.worker.link import Link
 
 BATCH = 100
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
 
 
 async def settle(session: Link) -> float:

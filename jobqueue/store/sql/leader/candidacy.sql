@@ -1,4 +1,5 @@
--- Whether no session holds the leader's lock: cheap to ask on any connection.
+-- Whether no session holds the leader's lock, and how many workers there are: cheap to ask on any
+-- connection.
 SELECT NOT EXISTS (
     SELECT FROM pg_catalog.pg_locks AS held
     WHERE held.locktype = 'advisory'
@@ -7,4 +8,4 @@ SELECT NOT EXISTS (
       AND held.objid = (%(key)s::bigint & 4294967295)::oid
       AND held.objsubid = 1
       AND held.granted
-)
+), (SELECT count(*) FROM jobqueue.workers WHERE expires_at > clock_timestamp())
