@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import os
-import signal
-import sys
-import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from jobqueue.cli.exit_codes import Exit
 from jobqueue.cli.options import DatabaseUrl, Imports, parse_seconds
+from jobqueue.cli.worker_run import log_to_stderr, run, supervise
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.settings import (
     DEFAULT_CONCURRENCY,
@@ -23,11 +18,15 @@ from jobqueue.core.settings import (
 )
 from jobqueue.store.database import to_conninfo
 from jobqueue.worker.application import load_application
-from jobqueue.worker.worker import Farewell, Worker
-
-log = logging.getLogger("jobqueue.worker")
+from jobqueue.worker.supervisor.memory import check_measurable, parse_size
+from jobqueue.worker.supervisor.reload import check_installed
+from jobqueue.worker.supervisor.supervised_worker import SupervisedWorker
+from jobqueue.worker.supervisor.supervisor import SupervisorSettings
+from jobqueue.worker.supervisor.tie import from_environment
+from jobqueue.worker.worker import Worker
 
 DIRECT_URL_VARIABLE = "JOBQUEUE_DIRECT_URL"
+PROCESSES_VARIABLE = "JOBQUEUE_PROCESSES"
 
 
 def worker(
@@ -85,7 +84,7 @@ def worker(
         typer.Option(
             parser=parse_seconds, metavar="TIME", help="Longest pause between looks when idle."
         ),
-    ] = 1.0,
+    ] = 2.0,
     connect_timeout: Annotated[
         float,
         typer.Option(
@@ -110,6 +109,32 @@ def worker(
             help="Whether this worker may become the leader, which promotes, rescues and prunes."
         ),
     ] = True,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            envvar=PROCESSES_VARIABLE,
+            show_envvar=True,
+            help="Worker processes. With more than one, or with --max-memory or --reload, a "
+            "supervisor starts another for each that ends.",
+        ),
+    ] = 1,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Replace a worker process that uses more, as in 500MB, once it has finished what "
+            "it runs.",
+            show_default=False,
+        ),
+    ] = None,
+    reload: Annotated[
+        bool,
+        typer.Option(
+            "--reload",
+            help="For development: start again when a Python file under this folder changes.",
+        ),
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run the jobs of an application's tasks.
@@ -117,8 +142,14 @@ def worker(
     async tasks run on the event loop, plain functions in threads. SIGTERM or SIGINT: claim nothing
     more, finish what runs within the grace time, exit 0. What is not done by then is interrupted
     and handed back for another worker, and the exit code is 5. A second signal skips the wait.
+    With several processes SIGHUP puts new ones in their places, one after the other.
     """
-    _log_to_stderr(log_level)
+    supervised = from_environment()
+    several = processes > 1 or max_memory is not None or reload
+    if several and supervised is None:
+        log_to_stderr(log_level, "supervisor")
+        raise typer.Exit(supervise(_supervision(processes, grace, max_memory, reload=reload)))
+    log_to_stderr(log_level, supervised and f"worker {supervised.number}")
     jobs = load_application(application, imports or ())
     settings = WorkerSettings(
         queues=_queues(queue, check_concurrency(concurrency), jobs),
@@ -133,24 +164,30 @@ def worker(
     )
     url = database_url or jobs.database_url
     to_conninfo(url)  # a bad one is said before anything starts
-    farewell = _run(Worker(jobs, settings, database_url=url, direct_url=direct_url))
-    if farewell.interrupted:
-        log.warning(
-            "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
+    raise typer.Exit(
+        run(
+            SupervisedWorker(
+                jobs, settings, supervised.end, database_url=url, direct_url=direct_url
+            )
+            if supervised
+            else Worker(jobs, settings, database_url=url, direct_url=direct_url)
         )
-    log.info("stopped")
-    code = Exit.INTERRUPTED if farewell.interrupted else 0
-    if farewell.anything_left:
-        # Python would wait for them at exit, and these never ask whether they should go on.
-        log.warning(
-            "left behind, still running: %d threads, %d coroutines",
-            farewell.threads_left,
-            farewell.coroutines_left,
-        )
-        logging.shutdown()
-        sys.stdout.flush()
-        os._exit(code)
-    raise typer.Exit(code)
+    )
+
+
+def _supervision(
+    processes: int, grace: float, max_memory: str | None, *, reload: bool
+) -> SupervisorSettings:
+    if max_memory is not None:
+        check_measurable()
+    if reload:
+        check_installed()
+    return SupervisorSettings(
+        processes=processes,
+        grace_seconds=grace,
+        most_memory=None if max_memory is None else parse_size(max_memory),
+        watched=Path.cwd() if reload else None,
+    )
 
 
 def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[str, int]:
@@ -158,39 +195,6 @@ def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[s
         return parse_queues(specs, concurrency)
     named = {task.options.queue or "default" for task in jobs.tasks.values()}
     return dict.fromkeys(sorted(named | {"default"}), concurrency)
-
-
-def _run(worker: Worker) -> Farewell:
-    """Run the worker on the fastest event loop there is, and stop it on a signal."""
-
-    async def main() -> Farewell:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
-        return await worker.run()
-
-    try:
-        import uvloop  # noqa: PLC0415 - an optional extra
-    except ImportError:
-        factory = None
-    else:
-        factory = uvloop.new_event_loop
-    runner = asyncio.Runner(loop_factory=factory)
-    farewell = runner.run(main())
-    if not farewell.anything_left:
-        runner.close()
-    return farewell
-
-
-def _log_to_stderr(level: str) -> None:
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise typer.BadParameter(f"{level!r}: not a level; use debug, info, warning or error")
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ")
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=number, handlers=[handler])
 
 
 def register(app: typer.Typer) -> None:

@@ -1,0 +1,99 @@
+"""Running a worker, or a supervisor with several, to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+import typer
+
+from jobqueue.cli.exit_codes import Exit
+from jobqueue.worker.supervisor.supervised_worker import SupervisedWorker
+from jobqueue.worker.supervisor.supervisor import Supervisor, SupervisorSettings
+from jobqueue.worker.worker import Farewell, Worker
+
+log = logging.getLogger("jobqueue.worker")
+
+
+def run(worker: Worker) -> int:
+    """Run the worker until a signal stops it. Gives the exit code; some ends are the process's."""
+    farewell = _run(worker)
+    if farewell.interrupted:
+        log.warning(
+            "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
+        )
+    log.info("stopped")
+    code = Exit.INTERRUPTED if farewell.interrupted else 0
+    if farewell.anything_left:
+        # Python would wait for them at exit, and these never ask whether they should go on.
+        log.warning(
+            "left behind, still running: %d threads, %d coroutines",
+            farewell.threads_left,
+            farewell.coroutines_left,
+        )
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _run(worker: Worker) -> Farewell:
+    """Run the worker on the fastest event loop there is, and stop it on a signal."""
+
+    async def main() -> Farewell:
+        if not isinstance(worker, SupervisedWorker):
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, worker.stop)
+        return await worker.run()
+
+    try:
+        import uvloop  # noqa: PLC0415 - an optional extra
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    runner = asyncio.Runner(loop_factory=factory)
+    farewell = runner.run(main())
+    if not farewell.anything_left:
+        runner.close()
+    return farewell
+
+
+def supervise(settings: SupervisorSettings) -> int:
+    """Run several workers until a signal stops them. Gives the worst of their exit codes."""
+    # Each is started by the words that started this process; the environment tells it what it is.
+    command = [sys.executable, *sys.orig_argv[1:]]
+
+    async def main() -> list[int]:
+        return await Supervisor(command, settings).run()
+
+    code = _worst(asyncio.run(main()))
+    log.info("all stopped")
+    return code
+
+
+def _worst(codes: Sequence[int]) -> int:
+    """Give the code that tells most: a failure before an interruption before a good end."""
+    told = [Exit.FAILED if code < 0 else code for code in codes]
+    return max(told, key=lambda code: (code != 0, code != Exit.INTERRUPTED))
+
+
+def log_to_stderr(level: str, name: str | None) -> None:
+    """Log to stderr, in UTC. name: of this process, if others write there as well."""
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise typer.BadParameter(f"{level!r}: not a level; use debug, info, warning or error")
+    who = f"[{name} {os.getpid()}] " if name else ""
+    handler = logging.StreamHandler()
+    formatter = logging.Formatter(
+        f"%(asctime)s {who}%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ"
+    )
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=number, handlers=[handler])
