@@ -152,6 +152,26 @@ def test_a_busy_queue_does_not_delay_another(books: Books) -> None:
     play(scenario())
 
 
+def test_workers_share_what_is_in_a_small_queue(books: Books) -> None:
+    jobs = JobQueue()
+    total = 400
+
+    @jobs.task
+    async def note() -> None:
+        await asyncio.sleep(0.001)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url), running(jobs, books.url):
+            await auntil(lambda: len(books.sleeping()) == 2, what="both sleep")
+            note.enqueue_many(books.connection, [{}] * total)
+            await auntil(lambda: books.states() == {"completed": total}, what="all jobs end")
+
+    play(scenario())
+    shares = books.rows("SELECT count(*) FROM jobqueue.job_history GROUP BY worker_id")
+    assert min(shares) >= (total // 4,)
+    assert len(shares) == 2
+
+
 def test_jobs_in_hand_behind_a_long_one_are_handed_back_for_another_worker(books: Books) -> None:
     first, second = JobQueue(), JobQueue()
     ran_by: dict[str, list[int]] = {"first": [], "second": []}
