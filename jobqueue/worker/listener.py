@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Any
 
 import psycopg
 
@@ -14,6 +15,8 @@ from jobqueue.worker.link import Link, Pauses
 log = logging.getLogger("jobqueue.worker")
 
 PROBE_SECONDS = 15.0
+# For what has come in to be read; it is waited for without psycopg, which looks ten times a second.
+READ_SECONDS = 0.005
 
 
 class Listener:
@@ -35,13 +38,30 @@ class Listener:
                 # Something may have come while nobody listened.
                 self._wake.set()
                 while True:
-                    async for notification in connection.notifies(timeout=PROBE_SECONDS):
+                    # Silence may mean that nothing happens, or that nobody is there any more.
+                    if not await _readable(connection, PROBE_SECONDS):
+                        await self._link.run(workers.probe())
+                    async for notification in connection.notifies(timeout=READ_SECONDS):
                         if notification.payload in self._queues:
                             self._wake.set()
-                    # Silence may mean that nothing happens, or that nobody is there any more.
-                    await self._link.run(workers.probe())
             except psycopg.Error as error:
                 await self._link.close()
                 reason = one_line(error)
                 log.warning("listen: lost (%s); polling until it is back", reason)
             await asyncio.sleep(pauses.next_seconds())
+
+
+async def _readable(connection: psycopg.AsyncConnection[Any], seconds: float) -> bool:
+    """Wait until something comes in; False if nothing did in time."""
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    descriptor = connection.fileno()
+    loop.add_reader(descriptor, came.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await came.wait()
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(descriptor)
+    return True
