@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import inf
 
-from jobqueue.store.claims import FIRST_ID, NO_STRETCHES, Look, Stretch
+from jobqueue.store.claims import FIRST_ID, NO_STRETCHES, Claimed, Look, Stretch
 
 # How far before the last claimed job a look may begin, in seconds between the times they were due.
 DEPTHS = (inf, 10.0, 1.0, 0.1, 0.0)
@@ -29,7 +28,8 @@ class Looks:
     of the queue would walk over all of them. Looks then begin past the last claimed job of each
     priority. What may have come in before that place (an enqueue that was long in committing, a
     rescued job) is found by deeper looks: the deepest that is cheap, each time, and those that
-    are not cheap as often as they take a small part of the time.
+    are not cheap as often as they take a small part of the time. What such a look has found and
+    not yet taken is followed up at once.
 
     priorities: of the tasks this worker knows.
     """
@@ -58,17 +58,21 @@ class Looks:
 
     def _note(self, limits: Mapping[str, int], look: Look) -> None:
         """Note how far each queue was looked through."""
-        last = {(job.queue, job.priority): (job.run_at, job.id) for job in look.jobs}
-        for (queue, priority), place in last.items():
-            self._advance(queue, priority, place)
-        found = Counter(job.queue for job in look.jobs)
-        for queue in (queue for queue, limit in limits.items() if found[queue] < limit):
-            for priority in self._priorities | self._places[queue].keys():
-                self._advance(queue, priority, (look.moment, FIRST_ID))
-
-    def _advance(self, queue: str, priority: int, place: Place) -> None:
-        places = self._places[queue]
-        places[priority] = max(place, places.get(priority, place))
+        found: dict[str, list[Claimed]] = {queue: [] for queue in limits}
+        for job in look.jobs:
+            found[job.queue].append(job)
+        for queue, jobs in found.items():
+            places = self._places[queue]
+            for priority, place in {job.priority: (job.run_at, job.id) for job in jobs}.items():
+                places[priority] = max(place, places.get(priority, place))
+            if len(jobs) < limits[queue]:
+                end = (look.moment, FIRST_ID)
+                for priority in self._priorities | places.keys():
+                    places[priority] = max(end, places.get(priority, end))
+            elif jobs:
+                # It ended here, perhaps far before where others did: there may be more like these.
+                last = jobs[-1]
+                places[last.priority] = (last.run_at, last.id)
 
 
 def _stretches(places: Mapping[int, Place], depth: float) -> Iterator[Stretch]:

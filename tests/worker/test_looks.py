@@ -13,7 +13,7 @@ from jobqueue.store import claims
 from jobqueue.store.claims import NO_STRETCHES, Claimed, Look
 from jobqueue.store.database import session_settings, to_conninfo
 from jobqueue.worker.looks import DEPTHS, FEW, FEW_PER_JOB, SHARE, Looks
-from tests.store.steps import complete, do, enqueue, register
+from tests.store.steps import complete, do, enqueue, enqueue_many, register
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
@@ -61,14 +61,35 @@ def test_while_every_depth_is_costly_looks_begin_at_the_last_claimed_job_itself(
     assert urgent.to_priority == 4  # what is more urgent than all that was seen is never left out
 
 
-def test_a_place_is_kept_for_each_priority_and_never_moves_back() -> None:
+def places(it: Looks) -> list[tuple[int, float]]:
+    """Give the places of the default queue, found by a look that begins a second before them."""
+    return [(one.after_priority, one.after_run_at + 1.0) for one in it.stretches(0.0)["default"]][
+        1:
+    ]
+
+
+def after_costly_looks(*founds: list[Claimed], short: bool = False) -> Looks:
     it = looks()
-    for jobs in ([claimed(0, 7.0), claimed(5, 3.0)], [claimed(0, 6.0), claimed(5, 4.0)]):
+    for jobs in founds:
         it.stretches(0.0)
-        learn(it, *jobs, walked=COSTLY * 10)
-    stretches = it.stretches(0.0)["default"]
-    assert [(one.after_priority, one.to_priority) for one in stretches][1:] == [(0, 4), (5, 32767)]
-    assert [one.after_run_at + 1.0 for one in stretches[1:]] == [7.0, 4.0]
+        limit = {"default": len(jobs) + short}
+        it.learn(limit, Look(list(jobs), COSTLY * 10, 2_000.0), 0.0, 0.25)
+    return it
+
+
+def test_a_place_is_kept_for_each_priority() -> None:
+    it = after_costly_looks([claimed(0, 7.0), claimed(5, 3.0)], [claimed(0, 6.0), claimed(5, 4.0)])
+    assert places(it) == [(0, 7.0), (5, 4.0)]
+
+
+def test_a_look_that_ended_before_an_earlier_place_is_followed_up_from_its_own_end() -> None:
+    it = after_costly_looks([claimed(5, 7.0)], [claimed(5, 3.0, "late")])
+    assert places(it) == [(5, 3.0)]
+
+
+def test_a_look_that_took_all_there_was_moves_no_place_back() -> None:
+    it = after_costly_looks([claimed(5, 9_000.0)], [claimed(5, 3.0)], short=True)
+    assert places(it) == [(5, 9_000.0)]
 
 
 def test_a_look_that_found_nothing_is_remembered_by_its_moment() -> None:
@@ -151,6 +172,14 @@ def test_a_job_from_before_is_found_by_the_next_look_from_the_head(claimer: Clai
     assert claimer.claim(100) == []
     claimer.now = 0.25 * SHARE
     assert [one.id for one in claimer.claim(100)] == [str(job)]
+
+
+def test_many_jobs_that_come_late_are_all_found_soon(claimer: Claimer) -> None:
+    enqueue_many(claimer.connection, 300)
+    claimer.connection.execute("UPDATE jobqueue.jobs SET run_at = now() - interval '2 h'")
+    assert claimer.claim(20) == []
+    claimer.now = 0.25 * SHARE
+    assert [len(claimer.claim(20)) for _ in range(16)] == [20] * 15 + [0]
 
 
 def test_a_worker_beside_an_old_snapshot_runs_what_was_there_what_comes_and_what_comes_late(
