@@ -11,7 +11,7 @@ from jobqueue.store.claims import FIRST_ID, NO_STRETCHES, Claimed, Look, Stretch
 # How far before the last claimed job a look may begin, in seconds between the times they were due.
 DEPTHS = (inf, 10.0, 1.0, 0.1, 0.0)
 # Entries of the index that a look may walk over in vain, and so many more for each job found.
-FEW = 1_000
+FEW = 2_000
 FEW_PER_JOB = 4
 # A look that walked over more is worth a fortieth of the time, at each depth.
 SHARE = 40
