@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-16 chaos demo bench build clean
+.PHONY: help setup check format test test-16 chaos demo bench bench-peers build clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,7 @@ setup: $(READY)  ## Make .venv with everything that development needs
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable ".[dev-server,fast]" --group develop
+	$(BIN)/python -m pip install --quiet --editable ".[dev-server,fast,reload]" --group develop
 	@touch $@
 
 check: $(READY)  ## Formatter, linter, strict types, import contract
@@ -44,6 +44,9 @@ demo: $(READY)  ## Play the email pipeline: sign-ups, SMTP, a killed worker, and
 
 bench: $(READY)  ## Measure enqueue, drain and latency beside the raw SQL ceiling
 	$(BIN)/python -m benchmarks
+
+bench-peers: $(READY)  ## Measure the same work by other queues, each in its own environment
+	$(BIN)/python -m benchmarks.peers
 
 build: $(READY)  ## Build the wheel and the source distribution into dist/
 	$(BIN)/python -m build --no-isolation

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,32 @@ from jobqueue.store.database import to_conninfo
 from jobqueue.testing import embedded
 
 # What decides how fast a commit is; written down with every result.
-SERVER_SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size")
+SERVER_SETTINGS = (
+    "fsync",
+    "synchronous_commit",
+    "shared_buffers",
+    "max_wal_size",
+    "max_connections",
+)
+# Three for each of fifty idle workers, and some.
+CONNECTIONS = 250
 
 
 @contextmanager
 def embedded_server(folder: Path) -> Generator[str]:
     """Run a PostgreSQL 18 of its own in `folder`, deleted afterwards. Gives its URL.
 
-    One that runs there already is used and left running: somebody else started it.
+    Its settings are the defaults, but for the number of connections. One that runs there already
+    is used and left running: somebody else started it.
     """
     if embedded.running(folder):
         yield embedded.start(folder)
         return
     try:
-        yield embedded.start(folder, version=18)
+        with psycopg.connect(embedded.start(folder, version=18), autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET max_connections = {CONNECTIONS}".encode())
+        embedded.stop(folder)
+        yield embedded.start(folder)
     finally:
         embedded.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
@@ -44,11 +56,13 @@ class Server:
         self._conninfo = to_conninfo(url, application_name="jobqueue benchmarks")
         self._prefix = f"jobqueue_bench_{os.getpid()}"
         self._template = f"{self._prefix}_template"
+        self._filled: set[str] = set()
+        self._templates = ExitStack()
 
     @contextmanager
     def template(self) -> Generator[None]:
         """Have a migrated database to copy from, until the end of the block."""
-        with self._database(self._template, "template1") as conninfo:
+        with self._templates, self._database(self._template, "template1") as conninfo:
             migrations.upgrade(conninfo)
             yield
 
@@ -56,6 +70,19 @@ class Server:
     def fresh(self, name: str) -> Generator[str]:
         """Have a migrated, empty database until the end of the block. Gives its URL."""
         with self._database(f"{self._prefix}_{name}", self._template) as conninfo:
+            yield conninfo
+
+    @contextmanager
+    def filled(self, name: str, fill: Callable[[str], None]) -> Generator[str]:
+        """Have a database as `fill` leaves it, until the end of the block. Gives its URL.
+
+        fill: given the URL of a migrated, empty database. Done once; later calls get a copy.
+        """
+        template = f"{self._prefix}_{name}_filled"
+        if name not in self._filled:
+            fill(self._templates.enter_context(self._database(template, self._template)))
+            self._filled.add(name)
+        with self._database(f"{self._prefix}_{name}", template, copy_files=True) as conninfo:
             yield conninfo
 
     def describe(self) -> tuple[str, dict[str, str]]:
@@ -68,12 +95,14 @@ class Server:
             return connection.info.parameter_status("server_version") or "unknown", dict(settings)
 
     @contextmanager
-    def _database(self, name: str, template: str) -> Generator[str]:
-        self._command(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
+    def _database(self, name: str, template: str, *, copy_files: bool = False) -> Generator[str]:
+        """Have a copy of a database. copy_files: the quick way for a large one, by checkpoints."""
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}").format(
+            sql.Identifier(name),
+            sql.Identifier(template),
+            sql.SQL("FILE_COPY" if copy_files else "WAL_LOG"),
         )
+        self._command(command)
         try:
             yield make_conninfo(self._conninfo, dbname=name)
         finally:

@@ -99,7 +99,7 @@ def _beside(
     connection: Connection, count: int, way: Callable[[Insert], Insert]
 ) -> tuple[float, float]:
     """Give the seconds that `count` enqueues took, and as many plain INSERTs."""
-    inserts = (way(_enqueue), way(_plain))
+    inserts = (way(enqueue_one), way(insert_plain))
     for insert in inserts:
         _time(insert, connection, WARM_UP)
     seconds = [0.0, 0.0]
@@ -124,11 +124,13 @@ def _committed(insert: Insert) -> Insert:
     return insert_and_commit
 
 
-def _enqueue(connection: Connection, number: int) -> object:
+def enqueue_one(connection: Connection, number: int) -> object:
+    """Enqueue a job in the transaction of `connection`."""
     return note_run.enqueue(connection, number=number)
 
 
-def _plain(connection: Connection, number: int) -> object:
+def insert_plain(connection: Connection, number: int) -> object:
+    """Insert the same into a table like that of jobs."""
     return connection.execute(
         PLAIN_INSERT,
         {

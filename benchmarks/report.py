@@ -57,7 +57,7 @@ def table(series: Iterable[Series]) -> Table:
             figures = [median(one.values), min(one.values), max(one.values)]
             found.add_row(
                 f"  {one.metric.meaning}",
-                *[_figure(value) for value in figures],
+                *[figure(value) for value in figures],
                 one.metric.unit,
                 _target(one.metric, figures[0]),
             )
@@ -70,6 +70,7 @@ def write_lines(path: Path, series: Iterable[Series], about: Mapping[str, object
     lines = [
         json.dumps(
             {
+                "group": one.group.name,
                 "name": one.metric.name,
                 "unit": one.metric.unit,
                 "median": _rounded(median(one.values)),
@@ -78,6 +79,7 @@ def write_lines(path: Path, series: Iterable[Series], about: Mapping[str, object
                 "rounds": len(one.values),
                 "values": [_rounded(value) for value in one.values],
                 "target": one.metric.target,
+                "less_is_better": one.metric.less_is_better,
                 "meaning": one.metric.meaning,
                 "settings": one.group.settings,
                 **about,
@@ -88,7 +90,8 @@ def write_lines(path: Path, series: Iterable[Series], about: Mapping[str, object
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-def _figure(value: float) -> str:
+def figure(value: float) -> str:
+    """Write a number as people read it."""
     return f"{value:,.0f}" if value >= 1_000 else f"{value:.3g}"
 
 

@@ -31,6 +31,7 @@ class RunLog:
         self._cells = memoryview(self._map).cast("q")
         # Taking the next number is one step under the interpreter's lock: threads never share one.
         self._slots = itertools.count()
+        self._seen = 0
 
     @classmethod
     def create(cls, path: Path, capacity: int) -> RunLog:
@@ -44,14 +45,17 @@ class RunLog:
         self._cells[cell + 1] = time.monotonic_ns()
         self._cells[cell] = number + 1
 
-    def has(self, count: int) -> bool:
-        """Whether `count` runs are noted, at a glance."""
-        return self._cells[count * 2 - 2] != 0
+    def noted(self) -> int:
+        """How many runs are noted so far; looks only at what came since the last call."""
+        while self._seen * 2 < len(self._cells) and self._cells[self._seen * 2] != 0:
+            self._seen += 1
+        return self._seen
 
-    def runs(self) -> list[Run]:
-        """Give every run so far."""
-        numbers, moments = self._cells[0::2].tolist(), self._cells[1::2].tolist()
-        return [Run(n - 1, at) for n, at in zip(numbers, moments, strict=True) if n]
+    def runs(self, first: int = 0) -> list[Run]:
+        """Give every run so far, in the order they began; or those after the `first` ones."""
+        cells = self._cells[first * 2 : self.noted() * 2]
+        numbers, moments = cells[0::2].tolist(), cells[1::2].tolist()
+        return [Run(n - 1, at) for n, at in zip(numbers, moments, strict=True)]
 
     def close(self) -> None:
         """Let go of the file."""

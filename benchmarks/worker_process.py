@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from jobqueue.store.database import URL_VARIABLE
 
 ROOT = Path(__file__).parent.parent
 QUEUE = "default=10"
-COMMAND = ("-m", "jobqueue", "worker", "benchmarks.workload:jobs", "--queue", QUEUE)
+COMMAND = ("-m", "jobqueue", "worker", "benchmarks.workload:jobs")
 STOP_SECONDS = 20.0
+DEADLINE_SECONDS = 120.0
 
 
 class MeasureError(Exception):
@@ -30,20 +31,15 @@ class WorkerProcess:
         self._process = process
         self._output = output
 
-    def wait_until(self, condition: Callable[[], bool], *, what: str, seconds: float) -> None:
-        """Wait for `condition`, looking often.
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._process.pid
 
-        Raises MeasureError at the deadline, or when the worker ends before.
-        """
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if self._process.poll() is not None:
-                raise MeasureError(f"{what}: the worker ended; it said:\n{self._said()}")
-            if time.monotonic() > deadline:
-                raise MeasureError(
-                    f"{what}: not within {seconds:g} s; the worker said:\n{self._said()}"
-                )
-            time.sleep(0.005)
+    def check_alive(self, what: str) -> None:
+        """Raise MeasureError with what the worker said, if it has ended."""
+        if self._process.poll() is not None:
+            raise MeasureError(f"{what}: the worker ended; it said:\n{self.said()}")
 
     def peak_memory_mib(self) -> float:
         """Give the most resident memory the process has had."""
@@ -51,18 +47,47 @@ class WorkerProcess:
         [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
         return int(line.split()[1]) / 1024
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """Give the end of what it wrote."""
         return self._output.read_text(encoding="utf-8", errors="replace")[-4_000:]
 
 
+def command(queues: Sequence[str] = (QUEUE,)) -> list[str]:
+    """Give the arguments of Python that start a worker for these queues."""
+    return [*COMMAND, *(word for queue in queues for word in ("--queue", queue))]
+
+
+def wait_until(
+    condition: Callable[[], bool],
+    workers: Sequence[WorkerProcess],
+    *,
+    what: str,
+    seconds: float = DEADLINE_SECONDS,
+) -> None:
+    """Wait for `condition`, looking often.
+
+    Raises MeasureError at the deadline, or when a worker ends before.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        for one in workers:
+            one.check_alive(what)
+        if time.monotonic() > deadline:
+            said = "\n".join(one.said() for one in workers)
+            raise MeasureError(f"{what}: not within {seconds:g} s; the workers said:\n{said}")
+        time.sleep(0.005)
+
+
 @contextmanager
-def worker(url: str, *, run_log: Path) -> Generator[WorkerProcess]:
+def worker(
+    url: str, *, run_log: Path, queues: Sequence[str] = (QUEUE,)
+) -> Generator[WorkerProcess]:
     """Run a worker on the database at `url` until the end of the block."""
     environment = {**os.environ, URL_VARIABLE: url, RUN_LOG_VARIABLE: str(run_log)}
     output = run_log.with_suffix(".worker.log")
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, *COMMAND], cwd=ROOT, env=environment, stdout=file, stderr=file
+            [sys.executable, *command(queues)], cwd=ROOT, env=environment, stdout=file, stderr=file
         )
     try:
         yield WorkerProcess(process, output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from benchmarks.runs import RunLog
 from jobqueue import JobQueue
 
 RUN_LOG_VARIABLE = "JOBQUEUE_BENCH_RUN_LOG"
+
+SLOW_SECONDS = 0.003
 
 jobs = JobQueue()
 
@@ -33,3 +36,16 @@ async def note_run(number: int) -> None:
 def note_run_in_thread(number: int) -> None:
     """Run in one of the worker's threads."""
     _note(number)
+
+
+@jobs.task(history=False)
+async def note_run_and_forget(number: int) -> None:
+    """Run on the event loop, and leave no row behind."""
+    _note(number)
+
+
+@jobs.task
+async def note_run_slowly(number: int) -> None:
+    """Run on the event loop for a few milliseconds, most of them waiting."""
+    _note(number)
+    await asyncio.sleep(SLOW_SECONDS)
