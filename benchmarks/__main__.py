@@ -25,6 +25,7 @@ from benchmarks.idle_cost import idle_cost
 from benchmarks.latency import idle_latency
 from benchmarks.measure import Bench, Group, Options, Series
 from benchmarks.no_history import no_history
+from benchmarks.recovery import recovery
 from benchmarks.steady import bad_conditions, long_drain
 from benchmarks.two_workers import two_workers
 from benchmarks.worker_process import ROOT, MeasureError
@@ -44,6 +45,7 @@ GROUPS = {
     "steady": bad_conditions,
     "long": long_drain,
     "idle": idle_cost,
+    "recovery": recovery,
 }
 
 # Into a file or a pipe, the table is as wide as it needs to be.
