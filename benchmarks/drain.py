@@ -39,13 +39,13 @@ def drain(options: Options) -> Group:
     return Group(
         "drain",
         (
-            Metric("drain.async.rate", "jobs/s", "no-op async jobs, one worker process", 15_000),
-            Metric("drain.burst.rate", "jobs/s", "the same, sent to a worker that idled", 15_000),
+            Metric("drain.async.rate", "jobs/s", "no-op async jobs, one worker process", 40_000),
+            Metric("drain.burst.rate", "jobs/s", "the same, sent to a worker that idled", 40_000),
             Metric("drain.threads.rate", "jobs/s", "no-op plain functions, one worker process"),
             Metric("drain.raw.rate", "jobs/s", "bare claim and ack statements in a loop"),
-            Metric("drain.async.of_raw", "x", "async drain / bare statements", 0.4),
+            Metric("drain.async.of_raw", "x", "async drain / bare statements", 0.8),
             Metric(
-                "worker.memory", "MiB", "peak of the worker, async drain", 100, less_is_better=True
+                "worker.memory", "MiB", "peak of the worker, async drain", 80, less_is_better=True
             ),
         ),
         {

@@ -32,7 +32,7 @@ def idle_latency(options: Options) -> Group:
     return Group(
         "latency of an idle worker",
         (
-            *latency_metrics("idle.commit", "COMMIT returned to user code", {"p50": 5}),
+            *latency_metrics("idle.commit", "COMMIT returned to user code", {"p50": 2, "p99": 10}),
             *latency_metrics("idle.call", "enqueue called to user code", {}),
         ),
         {

@@ -19,7 +19,9 @@ def no_history(options: Options) -> Group:
     return Group(
         "drain without history",
         (
-            Metric("drain.no_history.rate", "jobs/s", "no-op async jobs, one worker process"),
+            Metric(
+                "drain.no_history.rate", "jobs/s", "no-op async jobs, one worker process", 60_000
+            ),
             Metric("drain.no_history.two.rate", "jobs/s", "the same, two worker processes"),
         ),
         {

@@ -29,7 +29,15 @@ def draw(path: Path, ours: Sequence[Line], peers: Sequence[Line]) -> None:
     figure: Any = import_module("matplotlib.figure").Figure(figsize=(12, 3.8))
     drains, latency, conditions = figure.subplots(1, 3)
     _bars(drains, "drained, jobs/s", ("1 process", "2 processes"), _drains(ours, peers))
-    _bars(latency, "idle, COMMIT to start, ms", ("p50", "p99"), _latencies(ours, peers))
+    # From two milliseconds to whole seconds: only a logarithm has room for both.
+    latency.set_xscale("log")
+    title = "COMMIT to start, ms, logarithmic"
+    _bars(
+        latency,
+        f"{title}{', idle worker' if peers else ''}",
+        ("p50", "p99"),
+        _latencies(ours, peers),
+    )
     _bars(conditions, "under bad conditions, jobs/s", ("before", "then"), _conditions(ours))
     figure.tight_layout()
     figure.savefig(path, format="svg", metadata={"Date": None})
@@ -106,13 +114,13 @@ def _bars(axes: Any, title: str, series: Sequence[str], bars: Bars) -> None:  # 
             )  # fmt: skip
     axes.set_yticks(list(places), [title for title, _ in bars], fontsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.18)
+    axes.margins(x=0.2)
     axes.set_title(title, fontsize=10, loc="left")
-    axes.tick_params(axis="x", labelsize=7)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    # The figures stand beside the bars.
+    axes.tick_params(axis="x", which="both", bottom=False, labelbottom=False)
+    axes.spines[["top", "right", "bottom"]].set_visible(False)
     if bars:
-        axes.legend(fontsize=7, frameon=False, loc="lower right")
+        axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper right", bbox_to_anchor=(1, 0.02))
 
 
 def _short(value: float) -> str:

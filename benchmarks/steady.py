@@ -53,7 +53,9 @@ def bad_conditions(options: Options) -> Group:
             Metric("steady.rate", "jobs/s", "drain beside backlog, history, old snapshot"),
             Metric("steady.ratio", "x", "the one beside them / the clean one", 0.8),
             Metric("steady.cpu_ratio", "x", "the same of processor time a job, with the server's"),
-            *latency_metrics("steady.idle", "idle beside them: COMMIT to user code", {"p50": 5}),
+            *latency_metrics(
+                "steady.idle", "idle beside them: COMMIT to user code", {"p50": 2, "p99": 10}
+            ),
         ),
         {
             "jobs": options.jobs,
