@@ -22,6 +22,10 @@ from jobqueue.worker.runner import Runner
 log = logging.getLogger("jobqueue.worker")
 
 FIRST_LOOK_SECONDS = 0.001
+# While jobs flow from some queues, those that were empty are looked at again after so long; and
+# jobs flow for so long after the last was found.
+EMPTY_SECONDS = 0.01
+FLOWING_SECONDS = 0.03
 # Found nothing for so long: say that we sleep, so that enqueue sends a NOTIFY.
 AWAKE_SECONDS = 0.03
 
@@ -58,6 +62,9 @@ class Claimer:
         self._round_trip_seconds = 0.001
         self._pause = FIRST_LOOK_SECONDS
         self._asleep: frozenset[str] = frozenset()
+        self._flows_until = 0.0
+        # Of queues in which the last look found nothing.
+        self._empty_until: dict[str, float] = {}
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -101,6 +108,9 @@ class Claimer:
         if not wanted:
             await self._wake.wait()
             return
+        wanted = await self._worth_a_look(wanted)
+        if not wanted:
+            return
         found = await self._claim(wanted)
         self._runner.accept(found, wanted)
         if found:
@@ -118,9 +128,29 @@ class Claimer:
         now = perf_counter()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
+        found_in = {job.queue for job in look.jobs}
+        for queue in wanted:
+            self._empty_until.pop(queue, None)
+            if queue not in found_in:
+                self._empty_until[queue] = now + EMPTY_SECONDS
         if look.jobs:
+            self._flows_until = now + FLOWING_SECONDS
             self._round_trip_seconds += 0.2 * (now - began - self._round_trip_seconds)
         return look.jobs
+
+    async def _worth_a_look(self, wanted: dict[str, int]) -> dict[str, int]:
+        """Leave out queues that were just empty, while jobs flow from another.
+
+        Gives none after a wait, if there are no others: then things may have changed.
+        """
+        now = perf_counter()
+        if now >= self._flows_until or len(self._empty_until) == len(self._runner.lines):
+            return wanted
+        until = {queue: self._empty_until.get(queue, now) for queue in wanted}
+        if (soonest := min(until.values())) > now:
+            await _wait(self._wake, soonest - now)
+            return {}
+        return {queue: jobs for queue, jobs in wanted.items() if until[queue] <= now}
 
     async def _settle_claims(self) -> None:
         """Hand back what a claim that broke off may have taken without our hearing of it."""

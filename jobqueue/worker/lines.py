@@ -19,9 +19,9 @@ class Line:
     Beside the free slots it asks for what the slots will have used up by the time the answer is
     here: `concurrency * round trip / mean run time` more. Short jobs are so claimed by the
     hundred; long ones only when a slot is free, and never wait in one worker's hand. It asks for
-    twice as many ahead each time the queue gave all it was asked for, and for half as many when
-    it did not, so that workers share what is in a queue that is nearly empty; and never for more
-    than a modest amount of memory holds.
+    twice as many ahead each time the queue gave all it was asked for, and for little more than it
+    gave when it did not, so that workers share what is in a queue that is nearly empty; and never
+    for more than a modest amount of memory holds.
     """
 
     __slots__ = (
@@ -58,7 +58,9 @@ class Line:
         if found == asked:
             self.ahead = min(self.ahead * 2, MOST_PREFETCHED)
         else:
-            self.ahead = max(self.ahead // 2, self.concurrency)
+            # Of what comes in bursts a whole one is taken at once; what trickles is shared.
+            fewer = min(self.ahead, 2 * found) if found else self.ahead * 7 // 8
+            self.ahead = max(fewer, self.concurrency)
 
     def slowed(self, seconds: float) -> None:
         """Learn that attempts now take at least so long, before any of them has finished."""

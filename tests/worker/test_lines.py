@@ -113,15 +113,41 @@ def test_jobs_that_turn_long_are_learned_of_before_any_of_them_ends() -> None:
     assert it.mean_seconds == 7.0
 
 
-def test_it_asks_ahead_for_twice_as_many_while_the_queue_gives_all_and_for_half_when_it_does_not():
+def asked_ahead(*gave: float) -> list[int]:
+    """Give what it asks for, claim after claim. gave: which part of it each claim gives."""
     it = Line("default", 10)
     it.running = 10
     it.mean_seconds = 0.0
-    asked = []
-    for found in (1, 1, 1, 0, 0, 0, 0):
+    asked = [it.wanted(0.001)]
+    for part in gave:
+        it.answered(asked[-1], int(asked[-1] * part), 0)
         asked.append(it.wanted(0.001))
-        it.answered(1, found, 0)
-    assert asked == [10, 20, 40, 80, 40, 20, 10]
+    return asked
+
+
+def test_it_asks_ahead_for_twice_as_many_while_the_queue_gives_all() -> None:
+    assert asked_ahead(1, 1, 1) == [10, 20, 40, 80]
+
+
+def test_it_asks_for_little_more_than_the_queue_gave() -> None:
+    assert asked_ahead(1, 1, 1, 0.1, 0.5) == [10, 20, 40, 80, 16, 16]
+
+
+def test_it_forgets_what_a_queue_gave_that_gives_nothing_any_more() -> None:
+    assert asked_ahead(1, 1, 0, 0, 0, *[0] * 10) == [
+        10,
+        20,
+        40,
+        35,
+        30,
+        26,
+        22,
+        19,
+        16,
+        14,
+        12,
+        *[10] * 5,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 
 from jobqueue import JobQueue, Priority
+from jobqueue.store import claims
+from jobqueue.store.claims import Claimed
+from jobqueue.store.statement import Statement
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
@@ -150,6 +154,34 @@ def test_a_busy_queue_does_not_delay_another(books: Books) -> None:
             await auntil(lambda: books.unfinished() == 0, what="the long ones end")
 
     play(scenario())
+
+
+def test_queues_that_are_empty_are_not_looked_through_at_every_claim_of_a_flooded_one(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = JobQueue()
+    claimed: list[list[str]] = []
+    real = claims.claim
+
+    def claim(worker: int, limits: dict[str, int], *rest: Any) -> Statement[Claimed]:
+        claimed.append(list(limits))
+        return real(worker, limits, *rest)
+
+    monkeypatch.setattr(claims, "claim", claim)
+
+    @jobs.task
+    async def note() -> None: ...
+
+    async def scenario() -> None:
+        note.enqueue_many(books.connection, [{}] * 5_000)
+        late = note.using(queue="quiet")
+        async with running(jobs, books.url, queues={"default": 10, "quiet": 10}):
+            await auntil(lambda: books.states().get("completed", 0) > 0, what="the first ones end")
+            late.enqueue(books.connection)
+            await auntil(lambda: books.states() == {"completed": 5_001}, what="all jobs end")
+
+    play(scenario())
+    assert ["default"] in claimed
 
 
 def test_workers_share_what_is_in_a_small_queue(books: Books) -> None:
