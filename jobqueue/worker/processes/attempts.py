@@ -1,0 +1,213 @@
+"""Running one job after another in the main thread of a child."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from time import perf_counter
+from typing import Any, NoReturn
+
+from jobqueue.client.context import Attempt, current_attempt
+from jobqueue.client.task import Task
+from jobqueue.client.transaction_source import Pools
+from jobqueue.core.json_values import to_json
+from jobqueue.core.outcome import Kind
+from jobqueue.store.claims import Claimed
+from jobqueue.worker.processes.ending import ended
+from jobqueue.worker.processes.interrupts import Interrupts
+from jobqueue.worker.processes.messages import Fields
+from jobqueue.worker.processes.output import Output, shortened
+
+LONGEST_PROGRESS = 500
+# What the child goes by, and what would strike a later job: a timer's end, a child's end.
+GUARDED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGALRM,
+    signal.SIGCHLD,
+    signal.SIGHUP,
+    signal.SIGPIPE,
+)
+
+
+class ChildAttempt(Attempt):
+    """One run of a job in a child process."""
+
+    __slots__ = ("cancelled", "number", "output")
+
+    def __init__(  # pyright: ignore[reportMissingSuperCall] - it wants a running event loop
+        self, job: Claimed, pools: Pools, number: int, output: Output, *, history: bool
+    ) -> None:
+        self.job = job
+        self.pools = pools
+        self.began = perf_counter()
+        self.history = history
+        self.in_transaction = False
+        self.completed = False
+        self.overruled = None
+        # A plain function has none: `async with` transaction() is refused, as in a thread.
+        self.loop: asyncio.AbstractEventLoop = None  # pyright: ignore[reportAttributeAccessIssue]
+        self.number = number
+        self.output = output
+        self.cancelled = False
+        """whether somebody cancelled the job; it is not stopped by that alone"""
+
+    def report_progress(self, fraction: float, text: str = "") -> None:
+        """Tell the worker how far the job is: a fraction from 0 to 1, and some words."""
+        self.output.say("progress", self.number, fraction, shortened(text, LONGEST_PROGRESS))
+
+
+class Attempts:
+    """Runs jobs, and keeps each from what the one before it left behind.
+
+    An event loop is made for the first coroutine and kept for the others, so that what an
+    application opens on it (an engine's connections) stays usable.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task[..., Any]],
+        pools: Pools,
+        interrupts: Interrupts,
+        output: Output,
+    ) -> None:
+        self._tasks = tasks
+        self._pools = pools
+        self._interrupts = interrupts
+        self._output = output
+        self._context = copy_context()
+        self._loop: asyncio.Runner | None = None
+        self._pid = os.getpid()
+        self._handlers = {number: signal.getsignal(number) for number in GUARDED}
+        self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        self._running: ChildAttempt | None = None
+
+    def run(self, number: int, job: Claimed, *, wants_result: bool) -> tuple[Fields, bool]:
+        """Run a job; say how it ended, and whether the child is fit for another."""
+        began = perf_counter()
+        task = self._tasks.get(job.task)
+        if task is None:
+            # Another release than the worker's. One that has the task may be elsewhere.
+            return {"kind": Kind.HANDED_BACK, "refund": True, "delay_seconds": 1.0}, True
+        self._output.begin(job.id, job.task)
+        attempt = ChildAttempt(job, self._pools, number, self._output, history=task.history)
+        fields, fit = self._context.copy().run(self._attempt, task, attempt, wants_result)
+        self._output.end()
+        fields["seconds"] = perf_counter() - began
+        return fields, fit
+
+    def cancelled(self, number: int) -> None:
+        """Note that somebody cancelled the job, if it is the one that runs."""
+        attempt = self._running
+        if attempt is not None and attempt.number == number:
+            attempt.cancelled = True
+
+    def close(self) -> None:
+        """Close the event loop: what coroutines have left on it is cancelled."""
+        runner, self._loop = self._loop, None
+        if runner is not None:
+            runner.close()
+
+    def _event_loop(self) -> asyncio.Runner:
+        if self._loop is None or self._loop.get_loop().is_closed():
+            self._loop = asyncio.Runner()
+        return self._loop
+
+    def _attempt(
+        self,
+        task: Task[..., Any],
+        attempt: ChildAttempt,
+        wants_result: bool,  # noqa: FBT001
+    ) -> tuple[Fields, bool]:
+        current_attempt.set(attempt)
+        self._running = attempt
+        error: BaseException | None = None
+        result: str | None = None
+        try:
+            try:
+                args, kwargs = task.signature.decode(attempt.job.args)
+                way = self._coroutine if task.is_async else self._plain
+                value = way(attempt, partial(task.function, *args, **kwargs))
+                if wants_result:
+                    result = to_json(value).decode()
+            finally:
+                self._interrupts.end()
+                self._restore_signals()
+        except BaseException as raised:  # noqa: BLE001 - ends this attempt, nothing else
+            error = raised
+        if os.getpid() != self._pid:
+            _leave(error)
+        self._restore_signals()  # once more: one may have come in the middle of it
+        self._running = None
+        interrupted = self._interrupts.was_asked(attempt.number)
+        fields = ended(task, attempt, error, interrupted=interrupted)
+        if result is not None and error is None:
+            fields["result"] = result
+        # An exception from outside may have left anything half done, and so may want of memory.
+        return fields, not interrupted and not isinstance(error, MemoryError)
+
+    def _plain(self, attempt: ChildAttempt, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        self._interrupts.begin(attempt.number)
+        value = call()
+        if inspect.iscoroutine(value):
+            value.close()
+            raise TypeError("returned a coroutine that nobody runs; make the task async def")
+        return value
+
+    def _coroutine(self, attempt: ChildAttempt, call: Callable[[], Any]) -> Any:  # noqa: ANN401
+        runner = self._event_loop()
+        loop = attempt.loop = runner.get_loop()
+
+        async def guarded() -> tuple[Any, BaseException | None]:
+            running = asyncio.current_task()
+            assert running is not None  # noqa: S101 - it is this one
+
+            def cancel() -> None:
+                loop.call_soon_threadsafe(running.cancel)
+
+            # The error travels as a value: some, like SystemExit, would end the event loop.
+            try:
+                self._interrupts.begin(attempt.number, cancel)
+                return await call(), None
+            except BaseException as raised:  # noqa: BLE001 - handed on
+                return None, raised
+
+        try:
+            value, error = runner.run(guarded(), context=copy_context())
+        except BaseException:
+            # The loop was stopped under the job's feet, and holds what is left of it.
+            self.close()
+            raise
+        if error is not None:
+            raise error
+        return value
+
+    def _restore_signals(self) -> None:
+        """Take back what a job did to signals: its handlers, its timer, its mask."""
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
+def _leave(error: BaseException | None) -> NoReturn:
+    """End a process that the job forked and that came back from its function."""
+    code = 0
+    with suppress(BaseException):
+        if isinstance(error, SystemExit):
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        elif error is not None:
+            code = 1
+            traceback.print_exception(error)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
