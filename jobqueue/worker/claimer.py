@@ -22,9 +22,10 @@ from jobqueue.worker.runner import Runner
 log = logging.getLogger("jobqueue.worker")
 
 FIRST_LOOK_SECONDS = 0.001
-# While jobs flow from some queues, those that were empty are looked at again after so long; and
-# jobs flow for so long after the last was found.
-EMPTY_SECONDS = 0.01
+# While jobs flow from some queues, those that were empty are looked at again after so long, the
+# later the more they are; and jobs flow for so long after the last was found.
+EMPTY_SECONDS = 0.005
+EMPTY_SECONDS_EACH = 0.001
 FLOWING_SECONDS = 0.03
 # Found nothing for so long: say that we sleep, so that enqueue sends a NOTIFY.
 AWAKE_SECONDS = 0.03
@@ -128,11 +129,11 @@ class Claimer:
         now = perf_counter()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
-        found_in = {job.queue for job in look.jobs}
+        empty = wanted.keys() - {job.queue for job in look.jobs}
+        again = now + max(EMPTY_SECONDS, EMPTY_SECONDS_EACH * len(empty))
         for queue in wanted:
             self._empty_until.pop(queue, None)
-            if queue not in found_in:
-                self._empty_until[queue] = now + EMPTY_SECONDS
+        self._empty_until.update(dict.fromkeys(empty, again))
         if look.jobs:
             self._flows_until = now + FLOWING_SECONDS
             self._round_trip_seconds += 0.2 * (now - began - self._round_trip_seconds)
