@@ -123,8 +123,7 @@ def worker(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Replace a worker process that uses more, as in 500MB, once it has finished what "
-            "it runs.",
+            help="Drain a worker process that uses more, as in 500MB, and start another.",
             show_default=False,
         ),
     ] = None,

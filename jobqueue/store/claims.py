@@ -50,19 +50,19 @@ class Look(NamedTuple):
 
     jobs: in the order to run them.
     walked: how many entries of the index the server went through, those of jobs that were claimed
-        before and could not be cleaned away among them.
+        before and could not be cleaned away among them; None if the worker was refused.
     moment: when, in seconds since 1970 by the database's clock.
     """
 
     jobs: list[Claimed]
-    walked: int
+    walked: int | None
     moment: float
 
 
 def look(rows: list[Claimed]) -> Look:
     """Read the answer of `claim`."""
     last = rows.pop()
-    return Look(rows, last.lease or 0, last.run_at)
+    return Look(rows, last.lease, last.run_at)
 
 
 def claim(

@@ -90,9 +90,9 @@ def wake(queues: Sequence[str]) -> Statement[Any]:
     return Statement(sql("workers/wake"), {"queues": list(queues)}, first)
 
 
-def await_claims(worker_id: int) -> Statement[int]:
-    """Wait until no claim of the worker is under way, on whatever session."""
-    return Statement(sql("workers/await_claims"), {"worker_id": worker_id}, first)
+def claims_are_over(worker_id: int) -> Statement[bool]:
+    """Ask whether no claim of the worker is under way, on whatever session."""
+    return Statement(sql("workers/claims_are_over"), {"worker_id": worker_id}, first)
 
 
 def leave(worker_id: int) -> Statement[int]:

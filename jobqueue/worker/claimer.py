@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from time import perf_counter
 
 import psycopg
@@ -82,16 +83,19 @@ class Claimer:
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
-        unsure = False
+        settle_at = settle_later = inf
         while not self._stop.is_set():
             try:
-                if unsure:
+                if perf_counter() >= settle_at:
                     await self._settle_claims()
-                    unsure = False
+                    settle_at = settle_later
+                    settle_later = inf
                 await self._look()
                 pauses.reset()
             except psycopg.Error as error:
-                unsure = True
+                # Once now, and once more when a server that was held up has long begun it as well.
+                settle_at = 0.0
+                settle_later = perf_counter() + self._lease.seconds
                 self._asleep = frozenset()  # whether the books say so is not known either
                 pause = pauses.next_seconds()
                 reason = one_line(error)
@@ -107,7 +111,7 @@ class Claimer:
             return
         wanted = self._runner.wanted(self._round_trip_seconds)
         if not wanted:
-            await self._wake.wait()
+            await _wait(self._wake, self._poll_seconds)
             return
         wanted = await self._worth_a_look(wanted)
         if not wanted:
@@ -156,7 +160,7 @@ class Claimer:
     async def _settle_claims(self) -> None:
         """Hand back what a claim that broke off may have taken without our hearing of it."""
         # It may not have committed yet: the server learns late that nobody waits for it.
-        await self._link.run(workers.await_claims(self._lease.worker_id))
+        await self._lease.claims_are_over()
         known = self._runner.in_hand() | self._acker.unrecorded()
         unheard = await self._link.run(jobs.hand_back(self._lease.worker_id, known))
         if unheard:

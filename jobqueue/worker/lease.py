@@ -28,6 +28,8 @@ DRAIN_SECONDS = 2.0
 INHERIT_SECONDS = 2.0
 # Between tries while jobs wait to know whether the lease lasts.
 FAILED_PAUSE_SECONDS = 0.5
+# Between questions whether a claim that broke off is over.
+CLAIMS_PAUSE_SECONDS = 0.05
 
 
 def clock() -> float:
@@ -72,6 +74,19 @@ class Lease:
             return True
         self._doubt.set()
         return False
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts without a heartbeat."""
+        return self._settings.lease_seconds
+
+    async def claims_are_over(self) -> None:
+        """Wait until no claim of this worker is under way; heartbeats go on meanwhile."""
+        while True:
+            [over] = await self._link.run(workers.claims_are_over(self.worker_id))
+            if over:
+                return
+            await asyncio.sleep(CLAIMS_PAUSE_SECONDS)
 
     async def enter(self) -> None:
         """Enter the worker in the books."""
@@ -162,7 +177,7 @@ class Lease:
             in the books until its lease expires, and those attempts count.
         """
         # One that broke off may still commit, and its jobs would be nobody's.
-        await self._link.run(workers.await_claims(self.worker_id))
+        await self.claims_are_over()
         handed_back = await self._link.run(jobs.hand_back(self.worker_id, unrecorded))
         if handed_back:
             await self._link.run(workers.wake(sorted(set(handed_back))))

@@ -15,6 +15,10 @@ FEW = 2_000
 FEW_PER_JOB = 4
 # A look that walked over more is worth a fortieth of the time, at each depth.
 SHARE = 40
+# Whatever held it up.
+LONGEST_SECONDS = 10.0
+# Nothing is due before, as PostgreSQL counts; in seconds since 1970.
+EARLIEST = -200_000_000_000.0
 
 Place = tuple[float, str]
 """A job's place among those of its queue and priority: when it was due, and its id."""
@@ -49,9 +53,11 @@ class Looks:
 
     def learn(self, limits: Mapping[str, int], look: Look, now: float, seconds: float) -> None:
         """Take in what the last look came to. seconds: how long it took, until now."""
+        if look.walked is None:
+            return
         costly = look.walked > FEW + FEW_PER_JOB * len(look.jobs)
         if costly and self._depth > 0:
-            self._not_before[self._depth] = now + SHARE * seconds
+            self._not_before[self._depth] = now + min(SHARE * seconds, LONGEST_SECONDS)
         elif self._depth == inf:
             return  # all is cheap, which is nearly always: there is nothing to keep in mind
         self._note(limits, look)
@@ -66,9 +72,9 @@ class Looks:
             for priority, place in {job.priority: (job.run_at, job.id) for job in jobs}.items():
                 places[priority] = max(place, places.get(priority, place))
             if len(jobs) < limits[queue]:
-                end = (look.moment, FIRST_ID)
-                for priority in self._priorities | places.keys():
-                    places[priority] = max(end, places.get(priority, end))
+                places.update(
+                    dict.fromkeys(self._priorities | places.keys(), (look.moment, FIRST_ID))
+                )
             elif jobs:
                 # It ended here, perhaps far before where others did: there may be more like these.
                 last = jobs[-1]
@@ -84,4 +90,9 @@ def _stretches(places: Mapping[int, Place], depth: float) -> Iterator[Stretch]:
     after: tuple[int, float, str] = (lowest, -inf, FIRST_ID)
     for priority, (run_at, job_id) in chain(sorted(places.items()), [(2**15, (inf, FIRST_ID))]):
         yield Stretch(*after, to_priority=priority - 1)
-        after = (priority, run_at - depth, FIRST_ID if depth else job_id)
+        begin = run_at - depth
+        after = (
+            priority,
+            begin if begin > EARLIEST else -inf,
+            FIRST_ID if depth else job_id,
+        )

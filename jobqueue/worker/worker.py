@@ -13,6 +13,7 @@ import psycopg
 
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError, one_line
+from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
@@ -291,7 +292,7 @@ class Worker:
 
 
 def _priorities(jobs: JobQueue) -> set[int]:
-    """Give the priorities that jobs of these tasks have unless an enqueue says otherwise."""
-    return {
+    """Give the priorities that jobs are likely to have: of these tasks, and the named ones."""
+    return {int(named) for named in Priority} | {
         task.options.priority for task in jobs.tasks.values() if task.options.priority is not None
     }

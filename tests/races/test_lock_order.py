@@ -20,7 +20,17 @@ from jobqueue.store.claims import Claimed
 from tests import waiting
 from tests.races.ring import DEADLINE_SECONDS, Ring, session_at
 from tests.store import steps
-from tests.store.steps import bury, claim, complete, do, enqueue, expire, register, reschedule
+from tests.store.steps import (
+    bury,
+    claim,
+    complete,
+    do,
+    enqueue,
+    expire,
+    forget,
+    register,
+    reschedule,
+)
 
 Session = psycopg.Connection
 Crowd = list[Claimed]
@@ -57,6 +67,10 @@ def completed(session: Session, crowd: Crowd) -> object:
 
 def failed(session: Session, crowd: Crowd) -> object:
     return reschedule(session, *crowd, delay_seconds=60)
+
+
+def forgotten(session: Session, crowd: Crowd) -> object:
+    return forget(session, *crowd)
 
 
 def failed_the_other_way_round(session: Session, crowd: Crowd) -> object:
@@ -110,6 +124,7 @@ MIDDLE_TASK = (
 
 ALIVE: list[Act] = [
     completed,
+    forgotten,
     failed,
     failed_the_other_way_round,
     buried,

@@ -6,13 +6,16 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from jobqueue.store import jobs
+import pytest
+
+from jobqueue.store import claims, jobs
 from tests.store.steps import (
     claim,
     complete,
     do,
     enqueue,
     enqueue_many,
+    expire,
     let_pass,
     register,
     reschedule,
@@ -191,6 +194,22 @@ def test_a_look_that_finds_nothing_writes_nothing(session):
         assert claim(session, worker) == []
         written = session.execute("SELECT pg_current_xact_id_if_assigned()").fetchone()
     assert written == (None,)
+
+
+@pytest.mark.parametrize("refused", ["struck off", "being struck off", "lease over"])
+def test_a_claim_that_is_refused_says_so(session, other, refused):
+    enqueue(session)
+    worker = register(session)
+    statement = claims.claim(worker, {"default": 1}, ["work"])
+    assert claims.look(do(session, claims.claim(worker, {"default": 0}, ["work"]))).walked == 0
+    with other.transaction(force_rollback=True):
+        if refused == "lease over":
+            expire(session, worker)
+        else:
+            where = session if refused == "struck off" else other
+            where.execute("DELETE FROM jobqueue.workers WHERE id = %s", [worker])
+        look = claims.look(do(session, statement))
+    assert (look.jobs, look.walked) == ([], None)
 
 
 def test_a_claim_waits_for_nobody_and_takes_nothing_while_its_worker_is_being_struck_off(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import pytest
@@ -12,7 +13,8 @@ from jobqueue import JobQueue
 from jobqueue.store import claims
 from jobqueue.store.claims import NO_STRETCHES, Claimed, Look
 from jobqueue.store.database import session_settings, to_conninfo
-from jobqueue.worker.looks import DEPTHS, FEW, FEW_PER_JOB, SHARE, Looks
+from jobqueue.store.statement import Statement
+from jobqueue.worker.looks import DEPTHS, FEW, FEW_PER_JOB, LONGEST_SECONDS, SHARE, Looks
 from tests.store.steps import complete, do, enqueue, enqueue_many, register
 from tests.waiting import auntil
 from tests.worker.books import Books
@@ -68,12 +70,11 @@ def places(it: Looks) -> list[tuple[int, float]]:
     ]
 
 
-def after_costly_looks(*founds: list[Claimed], short: bool = False) -> Looks:
+def after_costly_looks(*founds: list[Claimed]) -> Looks:
     it = looks()
     for jobs in founds:
         it.stretches(0.0)
-        limit = {"default": len(jobs) + short}
-        it.learn(limit, Look(list(jobs), COSTLY * 10, 2_000.0), 0.0, 0.25)
+        it.learn({"default": len(jobs)}, Look(list(jobs), COSTLY * 10, 2_000.0), 0.0, 0.25)
     return it
 
 
@@ -87,9 +88,26 @@ def test_a_look_that_ended_before_an_earlier_place_is_followed_up_from_its_own_e
     assert places(it) == [(5, 3.0)]
 
 
-def test_a_look_that_took_all_there_was_moves_no_place_back() -> None:
-    it = after_costly_looks([claimed(5, 9_000.0)], [claimed(5, 3.0)], short=True)
-    assert places(it) == [(5, 9_000.0)]
+def test_a_look_that_took_all_there_was_sets_the_place_to_its_moment() -> None:
+    # Also back, from a job that was due in the future, or when the server's clock was set back.
+    it = after_costly_looks([claimed(5, 9_000.0)])
+    it.stretches(0.0)
+    it.learn(LIMITS, Look([claimed(5, 3.0)], COSTLY * 10, 2_000.0), 0.0, 0.25)
+    assert places(it) == [(5, 2_000.0)]
+
+
+def test_a_claim_that_was_refused_says_nothing_of_the_queue() -> None:
+    it = after_costly_looks([claimed(5, 7.0)])
+    it.stretches(0.0)
+    it.learn(LIMITS, Look([], None, 2_000.0), 0.0, 0.25)
+    assert [one.after_run_at for one in it.stretches(0.0)["default"]][1:] == [-3.0]
+
+
+def test_a_look_that_was_held_up_does_not_put_off_the_next_for_long() -> None:
+    it = looks()
+    it.stretches(0.0)
+    learn(it, claimed(), walked=COSTLY, seconds=3_600.0)
+    assert it.stretches(LONGEST_SECONDS) is NO_STRETCHES
 
 
 def test_a_look_that_found_nothing_is_remembered_by_its_moment() -> None:
@@ -117,7 +135,7 @@ class Claimer:
         rows = do(self.connection, claims.claim(self.worker, limits, ["work"], stretches))
         look = claims.look(rows)
         self.looks.learn(limits, look, self.now, 0.25)
-        self.walked = look.walked
+        self.walked = look.walked or 0
         if look.jobs:
             complete(self.connection, *look.jobs)
         return look.jobs
@@ -183,9 +201,17 @@ def test_many_jobs_that_come_late_are_all_found_soon(claimer: Claimer) -> None:
 
 
 def test_a_worker_beside_an_old_snapshot_runs_what_was_there_what_comes_and_what_comes_late(
-    books: Books, report: None
+    books: Books, report: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = JobQueue()
+    began_past_the_head: list[Any] = []
+    real = claims.claim
+
+    def claim(*asked: Any) -> Statement[Claimed]:
+        began_past_the_head.extend(asked[3:] if asked[3:] != (NO_STRETCHES,) else ())
+        return real(*asked)
+
+    monkeypatch.setattr(claims, "claim", claim)
 
     @jobs.task
     async def work() -> None: ...
@@ -196,6 +222,7 @@ def test_a_worker_beside_an_old_snapshot_runs_what_was_there_what_comes_and_what
             await auntil(lambda: books.unfinished() == 0, what="the backlog is done")
             work.enqueue(books.connection)
             work.using(priority=0).enqueue(books.connection)
+            assert began_past_the_head
             late = work.using(delay=3600).enqueue(books.connection)
             books.rows(
                 "UPDATE jobqueue.jobs SET state = 'available', run_at = now() - interval '2 h' "

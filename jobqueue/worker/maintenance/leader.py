@@ -24,9 +24,9 @@ log = logging.getLogger("jobqueue.worker")
 Duty = Callable[[Link], Awaitable[float]]
 """Does what is due through the leader's session, and gives the seconds until it is worth a look."""
 
-# Candidates ask whether there is a leader, so rarely that they are some five a second together; a
-# single one asks this often, and however many there are, each does this seldom.
-CANDIDATE_SECONDS = (2.0, 10.0)
+# Candidates ask whether there is a leader: the more workers there are, the more seldom each, within
+# these bounds.
+CANDIDATE_SECONDS = (2.0, 4.0)
 CANDIDATES_A_SECOND = 5
 # After a duty that failed; the reason is logged.
 FAILED_SECONDS = 1.0

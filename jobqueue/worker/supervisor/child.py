@@ -17,7 +17,7 @@ from jobqueue.worker.supervisor.tie import VARIABLE, Tie, Word
 log = logging.getLogger("jobqueue.supervisor")
 
 # What a worker needs after the grace time to hand back its jobs, with a slow database.
-FAREWELL_SECONDS = 15.0
+FAREWELL_SECONDS = 30.0
 
 
 class Child:

@@ -59,6 +59,7 @@ class Supervisor:
         self._changed = asyncio.Event()
         self._beside = set[asyncio.Task[None]]()
         self._rolling: asyncio.Task[None] | None = None
+        self._roll_again = False
 
     async def run(self) -> list[int]:
         """Keep the workers running until told to stop.
@@ -89,11 +90,12 @@ class Supervisor:
 
     async def _keep(self, place: Place) -> int:
         """Have one worker after the other in `place`. Gives the exit code of the last."""
+        last_code = 0
         while True:
             if place is not self._places[0]:
                 await first_of(self._proven.wait(), self._stopping.wait(), seconds=math.inf)
             if self._stopping.is_set():
-                return 0
+                return last_code
             changed = self._changed
             try:
                 child = place.take(self._command)
@@ -104,8 +106,9 @@ class Supervisor:
                 await self._see_through(child)
                 if self._hopeless(child):
                     self._stopping.set()
+                last_code = child.last_code
                 if self._stopping.is_set():
-                    return child.last_code
+                    return last_code
                 pause = self._pause_after(place, child)
             await first_of(self._stopping.wait(), changed.wait(), seconds=pause)
 
@@ -159,7 +162,7 @@ class Supervisor:
                 child = place.working
                 if child and not child.stopping and (used := memory_of(child.pid)) > most:
                     log.warning(
-                        "%s: uses %s of memory, more than %s; it finishes what it runs",
+                        "%s: uses %s of memory, more than %s; it drains, and another follows",
                         *(child, show_size(used), show_size(most)),
                     )
                     child.stop(self._settings.grace_seconds)
@@ -179,6 +182,7 @@ class Supervisor:
 
     async def _roll(self) -> None:
         """Put a new worker in the place of each, one after the other."""
+        self._roll_again = False
         for place in self._places:
             child = place.working
             if child is None or child.stopping or self._stopping.is_set():
@@ -189,11 +193,17 @@ class Supervisor:
                     "worker %d did not start again; the others go on as they are", place.number
                 )
                 return
-        log.info("supervisor: all workers are new")
+        if self._roll_again:
+            await self._roll()
+        else:
+            log.info("supervisor: all workers are new")
 
     def _start_rolling(self) -> None:
         if self._rolling is None or self._rolling.done():
             self._rolling = asyncio.create_task(self._roll())
+        else:
+            log.info("supervisor: will make all workers new once more")
+            self._roll_again = True
 
     def _look(self) -> None:
         for place in self._places:

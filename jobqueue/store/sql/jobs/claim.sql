@@ -6,12 +6,13 @@
 -- The worker's own row is held until the claim commits: it is in the books under this id, or there
 -- is no claim, and nobody strikes it off in between. It is locked after the jobs, so that a look that
 -- finds none writes nothing; from the start there is an advisory lock, by which the worker can wait
--- for its own claims (workers/await_claims). Nothing is waited for here.
+-- for its own claims (workers/claims_are_over).
 -- Each queue is looked through in stretches of its index: those numbered first to last of the arrays
 -- after_* (exclusive) and to_priority (inclusive), in ascending order. A worker leaves out what it
 -- knows to hold nothing but jobs that were claimed before.
 -- Rows come in the order to run them. One more follows the last: in `lease` how many entries of the
--- index were walked over, and in `run_at` the moment, in seconds since 1970.
+-- index were walked over, NULL if the claim was refused, and in `run_at` the moment, in seconds since
+-- 1970.
 -- index: jobs_claim. `= ANY (array)` names the rows; a join lets the planner choose, and costs twice
 -- as much. The sort is of one batch: a queue is first in, first out.
 WITH gauge AS MATERIALIZED (
@@ -74,6 +75,7 @@ claimed AS (
 )
 UNION ALL
 SELECT NULL, NULL, NULL, NULL, NULL, NULL,
-       pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
-           - (SELECT walked FROM gauge),
+       CASE WHEN (SELECT ids FROM candidates) IS NULL OR EXISTS (SELECT FROM holder)
+            THEN pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
+                 - (SELECT walked FROM gauge) END,
        NULL, date_part('epoch', now())
