@@ -52,7 +52,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory, url: str) -> Shell:
     return Shell(tmp_path_factory.mktemp("shell"), url)
 
 
-def arrive_and_leave(worker: Worker) -> Farewell:
+def arrive_and_leave(worker: Worker) -> int:
     """Run a worker until it has said hello; one that cannot raises, as it does when it is run."""
 
     async def main() -> Farewell:
@@ -63,7 +63,8 @@ def arrive_and_leave(worker: Worker) -> Farewell:
         worker.stop()
         return await running
 
-    return asyncio.run(main())
+    asyncio.run(main())
+    return 0
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +74,8 @@ def nothing_goes_on_running() -> Iterator[None]:
 
     refuse = mock.Mock(side_effect=subprocess.SubprocessError("not in this test"))
     with (
-        mock.patch.object(worker_command, "_run", arrive_and_leave),
+        mock.patch.object(worker_command, "run", arrive_and_leave),
+        mock.patch.object(worker_command, "supervise", return_value=0),
         mock.patch.object(PostgresServer, "start", refuse),
     ):
         yield
