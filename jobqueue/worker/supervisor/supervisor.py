@@ -90,12 +90,11 @@ class Supervisor:
 
     async def _keep(self, place: Place) -> int:
         """Have one worker after the other in `place`. Gives the exit code of the last."""
-        last_code = 0
         while True:
             if place is not self._places[0]:
                 await first_of(self._proven.wait(), self._stopping.wait(), seconds=math.inf)
             if self._stopping.is_set():
-                return last_code
+                return 0
             changed = self._changed
             try:
                 child = place.take(self._command)
@@ -106,9 +105,8 @@ class Supervisor:
                 await self._see_through(child)
                 if self._hopeless(child):
                     self._stopping.set()
-                last_code = child.last_code
                 if self._stopping.is_set():
-                    return last_code
+                    return child.last_code
                 pause = self._pause_after(place, child)
             await first_of(self._stopping.wait(), changed.wait(), seconds=pause)
 
