@@ -8,13 +8,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import report
+from benchmarks.command_line import count
 from benchmarks.concurrent import concurrent
 from benchmarks.cost import cost
 from benchmarks.database import Server, embedded_server
@@ -63,7 +63,7 @@ def main() -> int:
         long_jobs=arguments.long_jobs,
     )
     groups = [GROUPS[name](options) for name in arguments.only or GROUPS]
-    about: dict[str, object] = {"machine": report.machine(), "at": _now()}
+    about: dict[str, object] = {"machine": report.machine(), "at": report.now()}
     with ExitStack() as stack:
         url = arguments.database_url or stack.enter_context(embedded_server(SERVER_FOLDER))
         server = Server(url)
@@ -112,23 +112,23 @@ def measure(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "--rounds", type=_count, default=Options().rounds, help="default: %(default)s"
+        "--rounds", type=count, default=Options().rounds, help="default: %(default)s"
     )
     parser.add_argument(
         "--jobs",
-        type=_count,
+        type=count,
         default=Options().jobs,
         help="in bulk and drained; default: %(default)s",
     )
     parser.add_argument(
         "--backlog",
-        type=_count,
+        type=count,
         default=Options().backlog,
         help="jobs due later, and rows of history, under bad conditions; default: %(default)s",
     )
     parser.add_argument(
         "--long-jobs",
-        type=_count,
+        type=count,
         default=Options().long_jobs,
         help="drained beside an open transaction; default: %(default)s",
     )
@@ -145,17 +145,6 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=list(GROUPS), help="measure this alone; repeatable"
     )
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
-    return number
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

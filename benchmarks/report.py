@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +33,11 @@ def versions(postgres: str) -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
+
+
+def now() -> str:
+    """Give the moment of a run, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def machine() -> dict[str, object]:

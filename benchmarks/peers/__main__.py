@@ -8,12 +8,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
+from benchmarks.command_line import count
 from benchmarks.database import embedded_server
 from benchmarks.peers import report
 from benchmarks.peers.database import Server
@@ -21,7 +21,7 @@ from benchmarks.peers.environments import prepare
 from benchmarks.peers.measures import MEASURES, Amounts, Measure, Subject, try_out
 from benchmarks.peers.peer import Peer, PeerError, find_peers
 from benchmarks.peers.report import Results
-from benchmarks.report import machine
+from benchmarks.report import machine, now
 from benchmarks.worker_process import ROOT, MeasureError
 
 DEFAULT_OUTPUT = ROOT / "benchmarks" / "results" / "peers.jsonl"
@@ -37,7 +37,7 @@ def main() -> int:
     arguments = _parser(peers).parse_args()
     chosen = [peer for peer in peers if not arguments.only or peer.name in arguments.only]
     amounts = Amounts(jobs=arguments.jobs, scheduled=arguments.scheduled)
-    about: dict[str, object] = {"machine": machine(), "at": _now()}
+    about: dict[str, object] = {"machine": machine(), "at": now()}
     with ExitStack() as stack:
         server = Server(stack.enter_context(embedded_server(SERVER_FOLDER)))
         about["postgres"], about["server"] = server.describe()
@@ -112,13 +112,13 @@ def _take(measure: Measure, subject: Subject, results: Results, place: str) -> N
 
 def _parser(peers: Sequence[Peer]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    parser.add_argument("--rounds", type=_count, default=3, help="default: %(default)s")
+    parser.add_argument("--rounds", type=count, default=3, help="default: %(default)s")
     parser.add_argument(
-        "--jobs", type=_count, default=Amounts().jobs, help="drained; default: %(default)s"
+        "--jobs", type=count, default=Amounts().jobs, help="drained; default: %(default)s"
     )
     parser.add_argument(
         "--scheduled",
-        type=_count,
+        type=count,
         default=Amounts().scheduled,
         help="jobs due later, beside a drain; default: %(default)s",
     )
@@ -137,17 +137,6 @@ def _parser(peers: Sequence[Peer]) -> argparse.ArgumentParser:
 def _first_line(error: Exception) -> str:
     """Give what goes under the tables; the rest was printed when it happened."""
     return str(error).partition("\n")[0]
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: give 1 or more")
-    return number
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ class Looks:
     are not cheap as often as they take a small part of the time. What such a look has found and
     not yet taken is followed up at once.
 
-    priorities: of the tasks this worker knows.
+    priorities: that jobs are likely to have.
     """
 
     def __init__(self, queues: Iterable[str], priorities: Collection[int]) -> None:
