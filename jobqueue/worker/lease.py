@@ -82,10 +82,14 @@ class Lease:
 
     async def claims_are_over(self) -> None:
         """Wait until no claim of this worker is under way; heartbeats go on meanwhile."""
+        told = False
         while True:
             [over] = await self._link.run(workers.claims_are_over(self.worker_id))
             if over:
                 return
+            if not told:
+                log.warning("claim: one that broke off is still under way; waiting for its end")
+                told = True
             await asyncio.sleep(CLAIMS_PAUSE_SECONDS)
 
     async def enter(self) -> None:
