@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play
 
-# Left to itself a pool doubles its pauses: after so many refusals it would wait for minutes.
+# Left to itself a pool doubles its pauses: after so many refusals it would wait for minutes, and
+# for a quarter of one when so many connections turn out to be broken.
 REFUSALS = 8
+BROKEN = 6
 GOES_ON_SECONDS = 10.0
 
 
@@ -78,6 +81,16 @@ async def ause(pools: TransactionPools) -> int:
         return _number(await (await connection.execute("SELECT 1")).fetchone())
 
 
+def use_together(pools: TransactionPools, together: Barrier) -> None:
+    with pools.connection():
+        together.wait(20)
+
+
+async def ause_together(pools: TransactionPools, together: Barrier) -> None:
+    async with pools.aconnection():
+        await asyncio.to_thread(together.wait, 20)
+
+
 def _number(row: tuple[Any, ...] | None) -> int:
     assert row is not None
     return row[0]
@@ -111,3 +124,27 @@ def test_jobs_that_wait_for_a_connection_go_on_soon_after_a_long_outage(
 
     assert play(scenario()) == [1] * 5
     assert "no connection to the database yet" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "thread"])
+def test_a_job_goes_on_soon_though_every_connection_at_hand_is_broken(
+    books: Books, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(worker_pools, "TRY_SECONDS", 0.05)
+    together = Barrier(BROKEN)
+
+    async def scenario() -> int:
+        pools = TransactionPools(books.url, BROKEN)
+        try:
+            if kind == "coroutine":
+                await asyncio.gather(*(ause_together(pools, together) for _ in range(BROKEN)))
+            else:
+                ways = (asyncio.to_thread(use_together, pools, together) for _ in range(BROKEN))
+                await asyncio.gather(*ways)
+            assert books.cut("jobqueue jobs") == BROKEN
+            use_one = ause(pools) if kind == "coroutine" else asyncio.to_thread(use, pools)
+            return await asyncio.wait_for(use_one, GOES_ON_SECONDS)
+        finally:
+            await pools.close()
+
+    assert play(scenario()) == 1
