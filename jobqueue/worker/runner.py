@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from dataclasses import replace
+from itertools import chain
 from time import perf_counter
 from typing import Any
 
@@ -19,7 +20,7 @@ from jobqueue.core.errors import AlreadyProcessed, LeaseLost, PartlyCommitted, o
 from jobqueue.core.hiding import hide, secret_texts
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
 from jobqueue.core.retry import Retry
-from jobqueue.store.claims import Claimed
+from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lines import Line
 from jobqueue.worker.threads import Threads
@@ -97,10 +98,10 @@ class Runner:
         for line in self.lines.values():
             self._fill(line)
 
-    def in_hand(self) -> set[int]:
-        """Give the leases of what runs or waits for a slot."""
-        waiting = (job.lease for line in self.lines.values() for job in line.buffer)
-        return {*(job.lease for job in self._running.values()), *waiting}
+    def in_hand(self) -> set[Held]:
+        """Give what runs or waits for a slot."""
+        waiting = (job for line in self.lines.values() for job in line.buffer)
+        return {(job.id, job.lease) for job in chain(self._running.values(), waiting)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
