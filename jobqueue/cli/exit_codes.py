@@ -4,7 +4,8 @@ from enum import IntEnum
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 database not reached · "
-    "4 schema does not fit · 5 jobs were interrupted at shutdown"
+    "4 schema does not fit · 5 jobs were interrupted at shutdown · "
+    "6 to be replaced: jobs that do not stop hold its slots"
 )
 
 
@@ -16,3 +17,4 @@ class Exit(IntEnum):
     DATABASE = 3
     SCHEMA = 4
     INTERRUPTED = 5
+    REPLACE = 6

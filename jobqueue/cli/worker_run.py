@@ -29,6 +29,8 @@ def run(worker: Worker) -> int:
         )
     log.info("stopped")
     code = Exit.INTERRUPTED if farewell.interrupted else 0
+    if farewell.replace:
+        code = Exit.REPLACE
     if farewell.anything_left:
         # Python would wait for them at exit, and these never ask whether they should go on.
         log.warning(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from time import perf_counter
@@ -48,7 +47,6 @@ class Claimer:
         acker: Acker,
         lease: Lease,
         *,
-        tasks: Sequence[str],
         looks: Looks,
         poll_seconds: float,
         wake: asyncio.Event,
@@ -57,7 +55,6 @@ class Claimer:
         self._runner = runner
         self._acker = acker
         self._lease = lease
-        self._tasks = list(tasks)
         self._looks = looks
         self._poll_seconds = poll_seconds
         self._wake = wake
@@ -128,7 +125,7 @@ class Claimer:
         began = perf_counter()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
-            claims.claim(self._lease.worker_id, wanted, self._tasks, stretches)
+            claims.claim(self._lease.worker_id, wanted, self._runner.rooms.claimable(), stretches)
         )
         now = perf_counter()
         look = claims.look(rows)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, perf_counter
 
 import orjson
 import psycopg
 
+from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.priority import Priority
@@ -20,13 +22,19 @@ from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
+from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
-from jobqueue.worker.pools import TransactionPools
+from jobqueue.worker.pools import Pool
+from jobqueue.worker.pools.event_loop import EventLoop
+from jobqueue.worker.pools.processes import ChildProcesses
+from jobqueue.worker.pools.threads import Threads
+from jobqueue.worker.processes import Limits, Processes
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
+from jobqueue.worker.transaction_pools import TransactionPools
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
 
 log = logging.getLogger("jobqueue.worker")
@@ -46,11 +54,13 @@ class Farewell:
 
     interrupted: jobs it stopped and handed back, and claims whose outcomes it could not record.
     threads_left, coroutines_left: those that run on regardless.
+    replace: it stopped by itself, for another to be started: too many of its slots were lost.
     """
 
     interrupted: int
     threads_left: int
     coroutines_left: int
+    replace: bool = False
 
     @property
     def anything_left(self) -> bool:
@@ -67,6 +77,8 @@ class Worker:
     database_url: where it works; the JobQueue's own if None.
     direct_url: the server's own URL, for LISTEN and the leader, if `database_url` leads through a
         pooler in transaction mode.
+    application, imports: `module:attribute` of `jobs`, and further modules with its tasks. Child
+        processes have to import them; only tasks with pool="process" need it.
     """
 
     def __init__(
@@ -76,6 +88,8 @@ class Worker:
         *,
         database_url: str | None = None,
         direct_url: str | None = None,
+        application: str | None = None,
+        imports: Sequence[str] = (),
     ) -> None:
         if not jobs.tasks:
             raise ConfigurationError(
@@ -93,22 +107,34 @@ class Worker:
         self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
-        self._pools = TransactionPools(url, settings.transaction_connections, pooled=pooled)
+        self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
+        slots = sum(settings.queues.values())
+        self._threads = Threads(
+            settings.pool_threads or slots, limited=(settings.pool_threads or slots) < slots
+        )
+        pools: dict[str, Pool] = {"async": EventLoop(), "thread": self._threads}
+        self._children = None
+        if any(task.pool == "process" for task in jobs.tasks.values()):
+            processes = self._processes(application, imports, url)
+            pools["process"] = self._children = ChildProcesses(processes, self._begun)
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
             self._acker,
-            self._pools,
+            self._transactions,
+            pools,
+            report=lambda *_: None,
+            stop_seconds=settings.stop_seconds,
             holds=self._lease.holds,
             wake=wake,
+            lost=self._lost_slots,
         )
         self._claimer = Claimer(
             self._claims,
             self._runner,
             self._acker,
             self._lease,
-            tasks=list(jobs.tasks),
             looks=Looks(settings.queues, _priorities(jobs)),
             poll_seconds=settings.poll_seconds,
             wake=wake,
@@ -122,8 +148,52 @@ class Worker:
             "forget": forget(settings.processed_days),
         }
         self._leader = Leader(self._claims, self._leads, duties)
+        self._replace = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+
+    def _processes(
+        self, application: str | None, imports: Sequence[str], url: str | None
+    ) -> Processes:
+        if application is None:
+            names = sorted(t.name for t in self._jobs.tasks.values() if t.pool == "process")
+            raise ConfigurationError(
+                f"task {names[0]!r}: runs in a process of its own, which has to import the "
+                "application; start it with `jobqueue worker MODULE:NAME`, or give "
+                "Worker(..., application='MODULE:NAME')"
+            )
+        settings = self._settings
+        limits = Limits(
+            max_jobs=settings.process_jobs,
+            max_memory_bytes=settings.process_memory_bytes,
+            memory_limit_bytes=settings.process_address_bytes,
+            interrupt_seconds=settings.stop_seconds,
+        )
+        return Processes(
+            application,
+            imports,
+            size=settings.pool_processes,
+            database_url=url,
+            pooled=self._pooled,
+            limits=limits,
+        )
+
+    def _begun(self, attempt: Attempt) -> None:
+        attempt.began = perf_counter()
+        self._runner.begun(attempt)
+
+    def _lost_slots(self, line: Line) -> None:
+        """Make room for a worker whose slots are all there."""
+        if self._replace:
+            return
+        self._replace = True
+        log.error(
+            "worker %s: %d of %d slots of queue %s are lost to jobs that do not stop; "
+            "it drains, to be replaced by another",
+            *(self._lease.name, line.lost, line.concurrency, line.queue),
+        )
+        if not self._stop.is_set():
+            self.stop()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
@@ -275,14 +345,21 @@ class Worker:
                 self._lease.name,
                 unrecorded,
             )
-        return Farewell(interrupted + unrecorded, self._runner.threads.busy, self._runner.running)
+        if self._children is not None:
+            await self._children.close()
+        return Farewell(
+            interrupted + unrecorded,
+            self._threads.busy,
+            self._runner.coroutines_left,
+            replace=self._replace,
+        )
 
     async def _depart(self) -> None:
         """Leave the books and close the connections. A database that is gone is not waited for."""
         with suppress(TimeoutError, psycopg.Error):
             await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
-        self._runner.threads.close()
-        await self._pools.close()
+        self._threads.close()
+        await self._transactions.close()
         await self._close_links()
 
     async def _close_links(self) -> None:

@@ -18,15 +18,15 @@ from typing import Any, NoReturn
 from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools
-from jobqueue.core.json_values import to_json
-from jobqueue.core.outcome import Kind
+from jobqueue.core.outcome import Interrupted, Kind
 from jobqueue.store.claims import Claimed
+from jobqueue.worker.ending import result_text
 from jobqueue.worker.processes.ending import ended
 from jobqueue.worker.processes.interrupts import Interrupts
 from jobqueue.worker.processes.messages import Fields
-from jobqueue.worker.processes.output import Output, shortened
+from jobqueue.worker.processes.output import Output
 
-LONGEST_PROGRESS = 500
+TOLD = "it was told to stop"
 # What the child goes by, and what would strike a later job: a timer's end, a child's end.
 GUARDED = (
     signal.SIGTERM,
@@ -39,30 +39,21 @@ GUARDED = (
 
 
 class ChildAttempt(Attempt):
-    """One run of a job in a child process."""
+    """One run of a job in a child process. number: of the job, within the child.
 
-    __slots__ = ("cancelled", "number", "output")
+    A plain function has no event loop: `async with` transaction() is refused, as in a thread.
+    """
 
-    def __init__(  # pyright: ignore[reportMissingSuperCall] - it wants a running event loop
+    __slots__ = ("number",)
+
+    def __init__(
         self, job: Claimed, pools: Pools, number: int, output: Output, *, history: bool
     ) -> None:
-        self.job = job
-        self.pools = pools
-        self.began = perf_counter()
-        self.history = history
-        self.in_transaction = False
-        self.completed = False
-        self.overruled = None
-        # A plain function has none: `async with` transaction() is refused, as in a thread.
-        self.loop: asyncio.AbstractEventLoop = None  # pyright: ignore[reportAttributeAccessIssue]
-        self.number = number
-        self.output = output
-        self.cancelled = False
-        """whether somebody cancelled the job; it is not stopped by that alone"""
+        def report(_: Claimed, fraction: float, message: str) -> None:
+            output.say("progress", number, fraction, message)
 
-    def report_progress(self, fraction: float, text: str = "") -> None:
-        """Tell the worker how far the job is: a fraction from 0 to 1, and some words."""
-        self.output.say("progress", self.number, fraction, shortened(text, LONGEST_PROGRESS))
+        super().__init__(job, pools, perf_counter(), report, history=history)
+        self.number = number
 
 
 class Attempts:
@@ -105,10 +96,10 @@ class Attempts:
         return fields, fit
 
     def cancelled(self, number: int) -> None:
-        """Note that somebody cancelled the job, if it is the one that runs."""
+        """Note that the job is to stop, if it is the one that runs."""
         attempt = self._running
         if attempt is not None and attempt.number == number:
-            attempt.cancelled = True
+            attempt.stopped = Interrupted(TOLD)
 
     def close(self) -> None:
         """Close the event loop: what coroutines have left on it is cancelled."""
@@ -137,7 +128,7 @@ class Attempts:
                 way = self._coroutine if task.is_async else self._plain
                 value = way(attempt, partial(task.function, *args, **kwargs))
                 if wants_result:
-                    result = to_json(value).decode()
+                    result = result_text(task.name, value)
             finally:
                 self._interrupts.end()
                 self._restore_signals()
@@ -148,7 +139,9 @@ class Attempts:
         self._restore_signals()  # once more: one may have come in the middle of it
         self._running = None
         interrupted = self._interrupts.was_asked(attempt.number)
-        fields = ended(task, attempt, error, interrupted=interrupted)
+        if interrupted:
+            attempt.stopped = Interrupted(TOLD)
+        fields = ended(task, attempt, error)
         if result is not None and error is None:
             fields["result"] = result
         # An exception from outside may have left anything half done, and so may want of memory.

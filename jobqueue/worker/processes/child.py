@@ -18,7 +18,6 @@ from jobqueue import __version__
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ApplicationError
 from jobqueue.worker.application import load_application
-from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.processes.attempts import Attempts
 from jobqueue.worker.processes.channel import Channel
 from jobqueue.worker.processes.ending import described
@@ -30,6 +29,7 @@ from jobqueue.worker.processes.memory import (
 )
 from jobqueue.worker.processes.messages import EXIT_BROKEN, EXIT_LOST, Setup, Splitter
 from jobqueue.worker.processes.output import Output
+from jobqueue.worker.transaction_pools import TransactionPools
 
 # One job runs at a time, and has one transaction; another may be in the hands of what it left.
 CONNECTIONS = 2

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Sequence
 
 import psycopg
 
@@ -38,8 +39,17 @@ class SupervisedWorker(Worker):
         *,
         database_url: str | None = None,
         direct_url: str | None = None,
+        application: str | None = None,
+        imports: Sequence[str] = (),
     ) -> None:
-        super().__init__(jobs, settings, database_url=database_url, direct_url=direct_url)
+        super().__init__(
+            jobs,
+            settings,
+            database_url=database_url,
+            direct_url=direct_url,
+            application=application,
+            imports=imports,
+        )
         self._end = end
         self._tie: Tie | None = None
         self._inheriting: asyncio.Task[None] | None = None
