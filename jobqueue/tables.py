@@ -244,9 +244,7 @@ cancel_requests = Table(
     "cancel_requests",
     metadata,
     Column("job_id", UUID, primary_key=True),
-    Column(
-        "requested_at", MOMENT, primary_key=True, server_default=text("clock_timestamp()")
-    ),
+    Column("requested_at", MOMENT, primary_key=True, server_default=text("clock_timestamp()")),
 )
 
 idempotency_keys = Table(

@@ -117,6 +117,7 @@ def _options(options: EnqueueOptions) -> dict[str, Any]:
         "idempotency_seconds": options.idempotency_seconds,
         "unique_mode": "skip" if unique is None else unique.mode,
         "unique_window_seconds": None if unique is None else unique.window_seconds,
+        "timeout_seconds": options.timeout_seconds,
     }
 
 
