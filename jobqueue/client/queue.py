@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 import psycopg
 
 from jobqueue.client.task import Task
+from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
@@ -21,6 +22,7 @@ from jobqueue.core.errors import (
 from jobqueue.core.keys import Key, Unique
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
+from jobqueue.core.pools import Pool
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
@@ -70,6 +72,9 @@ class JobQueue:
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: Duration | str | None = None,
+        returns: bool = False,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
@@ -84,6 +89,9 @@ class JobQueue:
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: Duration | str | None = None,
+        returns: bool = False,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
 
@@ -97,7 +105,13 @@ class JobQueue:
             suits jobs by the million that nobody asks about later. To repeat an enqueue safely such
             a task needs an idempotency_key: a `job_id` is forgotten with the job.
 
-        An `async def` runs on the worker's event loop, a plain function in a thread.
+        pool: where a worker runs it: `async`, its event loop; `thread`; or `process`, a child
+            that can be killed. By itself an `async def` goes to `async`, a plain function to
+            `thread`.
+        timeout: how long an attempt may take: a timedelta, seconds, or text like `30s`. An attempt
+            that takes longer has failed, with TimedOut; None: no limit.
+        returns: True to keep what it returns with the job in the history; see `result`.
+
         Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
         """
@@ -108,6 +122,13 @@ class JobQueue:
             )
         if not isinstance(history, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
             raise ConfigurationError(f"history {history!r}: wrong type; give True or False")
+        if not isinstance(returns, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
+            raise ConfigurationError(f"returns {returns!r}: wrong type; give True or False")
+        if returns and not history:
+            raise ConfigurationError(
+                "returns=True and history=False: results are kept in the history; drop one of them"
+            )
+        timeout_seconds = None if timeout is None else to_timeout_seconds(timeout)
         options = EnqueueOptions(
             queue=check_queue_name(queue),
             priority=to_priority(priority),
@@ -126,7 +147,15 @@ class JobQueue:
                     "with @jobs.task(name=...)"
                 )
             task = Task(
-                self, function, name=task_name, options=options, retry=policy, history=history
+                self,
+                function,
+                name=task_name,
+                options=options,
+                retry=policy,
+                history=history,
+                pool=pool,
+                timeout=timeout_seconds,
+                returns=returns,
             )
             self._tasks[task_name] = task
             return task

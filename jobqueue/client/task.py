@@ -15,6 +15,7 @@ from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
 from jobqueue.core.errors import TaskError
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
+from jobqueue.core.pools import Pool, choose_pool
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
 from jobqueue.store import workers
@@ -34,6 +35,9 @@ class Task(Generic[P, R]):
     Made by `@jobs.task`. Every `enqueue` takes the connection first, by position; the job exists
     if and only if that connection's transaction commits. A connection in autocommit mode commits
     each enqueue by itself.
+
+    pool: where a worker runs it. timeout: how long an attempt may take, in seconds, unless a job
+    says otherwise; None: for ever. returns: whether what it returns is kept.
     """
 
     def __init__(
@@ -45,6 +49,9 @@ class Task(Generic[P, R]):
         options: EnqueueOptions,
         retry: Retry,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: float | None = None,
+        returns: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -59,6 +66,9 @@ class Task(Generic[P, R]):
         self.history = history
         self.signature = Signature(name, function)
         self.is_async = inspect.iscoroutinefunction(function)
+        self.pool: Pool = choose_pool(pool, task=name, is_coroutine=self.is_async)
+        self.timeout = timeout
+        self.returns = returns
         self._queue = queue
         if self.is_async and sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(self)
@@ -74,7 +84,7 @@ class Task(Generic[P, R]):
         """Give this task with other options for what is enqueued through it.
 
         queue, priority, attempts, delay, run_at, job_id, idempotency_key,
-        idempotency_retention, unique: see UsingOptions.
+        idempotency_retention, unique, timeout: see UsingOptions.
         Raises ConfigurationError for an unknown option or a value out of range.
         """
         other = copy.copy(self)
@@ -112,13 +122,14 @@ class Task(Generic[P, R]):
         """Enqueue tens of thousands of jobs, from any iterable, and give how many were inserted.
 
         By COPY, in the transaction of `connection`: nothing is held in memory. Where COPY cannot
-        serve (keys, a role that may only enqueue, drivers without it) statements of thousands do.
+        serve (keys, a timeout, a role that may only enqueue, drivers without it) statements of
+        thousands do.
         Raises ArgumentError, with the `row` from 0, for the first item that does not fit. After
         COPY none of them is there and the transaction stays usable; otherwise roll back.
         """
         bulk.check_many(self, items)
         used = connections.adapted(connection)
-        if used.copy is not None and not self.options.keyed:
+        if used.copy is not None and self.options.loadable:
             [common] = ask(used.execute, statements.copy_prepare(self.name, self.options))
             if common.allowed:
                 loads = bulk.CopyLoads(self, items, common)
@@ -131,7 +142,7 @@ class Task(Generic[P, R]):
         """Enqueue tens of thousands through an asynchronous `connection`; see `enqueue_bulk`."""
         bulk.check_many(self, items)
         used = connections.adapted_async(connection)
-        if used.copy is not None and not self.options.keyed:
+        if used.copy is not None and self.options.loadable:
             statement = statements.copy_prepare(self.name, self.options)
             [common] = await ask_async(used.execute, statement)
             if common.allowed:

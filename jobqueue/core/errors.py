@@ -107,3 +107,7 @@ class LeaseLost(JobQueueError):
 
 class PartlyCommitted(ConfigurationError):
     """A COMMIT sent as SQL has made a part of a job's effects for good; the job ends as dead."""
+
+
+class TimedOut(JobQueueError):
+    """An attempt ran longer than its timeout."""

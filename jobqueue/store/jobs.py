@@ -117,6 +117,7 @@ def _options(options: EnqueueOptions) -> dict[str, Any]:
         "idempotency_seconds": options.idempotency_seconds,
         "unique_mode": "skip" if unique is None else unique.mode,
         "unique_window_seconds": None if unique is None else unique.window_seconds,
+        "timeout_seconds": options.timeout_seconds,
     }
 
 
@@ -165,6 +166,35 @@ def ack_forgotten(ids: str, leases: str) -> Statement[str]:
     return Statement(sql("jobs/ack_forgotten"), {"ids": ids, "leases": leases}, first)
 
 
+def ack_returned(
+    ids: Sequence[str], leases: Sequence[int], run_ms: Sequence[float], results: Sequence[str]
+) -> Statement[str]:
+    """Record completed attempts with what they returned, as JSON text. Rows are the stale ids."""
+    params = {
+        "ids": list(ids),
+        "leases": list(leases),
+        "run_ms": list(run_ms),
+        "results": list(results),
+    }
+    return Statement(sql("jobs/ack_returned"), params, first)
+
+
+def progress(
+    ids: Sequence[str],
+    leases: Sequence[int],
+    fractions: Sequence[float],
+    messages: Sequence[str],
+) -> Statement[str]:
+    """Note how far attempts are, from 0 to 1, and tell listeners. Rows are the ids not stale."""
+    params = {
+        "ids": list(ids),
+        "leases": list(leases),
+        "fractions": list(fractions),
+        "messages": list(messages),
+    }
+    return Statement(sql("jobs/progress"), params, first)
+
+
 def ack_rescheduled(outcomes: str) -> Statement[str]:
     """Record attempts that run again, given as JSON. Rows are the stale ids."""
     return Statement(sql("jobs/ack_rescheduled"), {"outcomes": outcomes}, first)
@@ -181,7 +211,10 @@ def ack_cancelled(outcomes: str) -> Statement[str]:
 
 
 def hand_back(worker_id: int, known: Collection[int]) -> Statement[str]:
-    """Hand back what the worker runs by the books and not by its own. Rows are their queues."""
+    """Hand back what the worker runs by the books and not by its own.
+
+    Rows are the queues of what runs again.
+    """
     return Statement(sql("jobs/hand_back"), {"worker_id": worker_id, "known": list(known)}, first)
 
 
@@ -192,7 +225,7 @@ def unknown_tasks(queues: Sequence[str], tasks: Sequence[str]) -> Statement[str]
 
 
 def cancel(job_id: UUID) -> Statement[str]:
-    """Cancel a waiting job: `cancelled`, or why not: `running`, `ended`, `unknown`."""
+    """Cancel a job: `cancelled`, `asked` since it runs, or too late: `ended`, `unknown`."""
     return Statement(sql("jobs/cancel"), {"id": str(job_id)}, first)
 
 
