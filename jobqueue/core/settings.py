@@ -35,6 +35,8 @@ class WorkerSettings:
         it: an allocation beyond it raises MemoryError in the job.
     stop_seconds: how long a job that is told to stop may take to do so, before its process is
         killed, or its slot given up as lost.
+    blocked_seconds: how long a job may keep the event loop to itself before that is said.
+    longest_block_seconds: for how long at most the lease is kept while the event loop is blocked.
     """
 
     queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
@@ -52,6 +54,8 @@ class WorkerSettings:
     process_memory_bytes: int | None = None
     process_address_bytes: int | None = None
     stop_seconds: float = 5.0
+    blocked_seconds: float = 0.5
+    longest_block_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         """Refuse what no worker can work with: raise ConfigurationError."""

@@ -21,6 +21,7 @@ from jobqueue.worker.lines import Line
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
 from jobqueue.worker.stops import Running, Stops
+from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -36,6 +37,7 @@ class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
     pools: by the names that tasks know them by.
+    watchdog: looks after the event loop while jobs run.
     report: takes in how far a job is, in any thread.
     stop_seconds: how long an attempt whose time is over may take to stop.
     holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
@@ -52,6 +54,7 @@ class Runner:
         connections: Connections,
         pools: Mapping[str, Pool],
         *,
+        watchdog: Watchdog,
         report: Report,
         stop_seconds: float,
         holds: Callable[[], bool],
@@ -64,6 +67,7 @@ class Runner:
         self._acker = acker
         self._connections = connections
         self._pools = pools
+        self._watchdog = watchdog
         self._report = report
         self._holds = holds
         self._wake = wake
@@ -179,6 +183,9 @@ class Runner:
                 return
             self.rooms.take(task)
         line.running += 1
+        self._watchdog.running += 1
+        if self._watchdog.asleep:
+            self._watchdog.wake()
         attempt = Attempt(
             job, self._connections, perf_counter(), self._report, history=task.history,
             loop=asyncio.get_running_loop(),
@@ -219,6 +226,7 @@ class Runner:
         if self.rooms.matter:
             self.rooms.leave(task)
         line.running -= 1
+        self._watchdog.running -= 1
         self._fill(line)
         self._wake.set()
 
@@ -228,7 +236,9 @@ class Runner:
         """Hand to the acker how an attempt ended."""
         verdict = ending.verdict
         if verdict is None:
-            if not ending.settled:
+            if ending.result is not None:
+                self._acker.returned(attempt.job, seconds, ending.result, settled=ending.settled)
+            elif not ending.settled:
                 self._acker.completed(attempt.job, seconds, keep=task.history)
             return
         if isinstance(verdict.error, Interrupted):

@@ -20,22 +20,25 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import Background, first_of
+from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
-from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
+from jobqueue.worker.maintenance import Leader, Rescue, cancel, forget, promote, prune, settle
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.pools.event_loop import EventLoop
 from jobqueue.worker.pools.processes import ChildProcesses
 from jobqueue.worker.pools.threads import Threads
 from jobqueue.worker.processes import Limits, Processes
+from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
 from jobqueue.worker.transaction_pools import TransactionPools
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
+from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -109,6 +112,14 @@ class Worker:
         self._acker = Acker(self._acks)
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
+        self._progress = Progress(self._acks)
+        self._watchdog = Watchdog(
+            url,
+            self._lease,
+            pooled=pooled,
+            blocked_seconds=settings.blocked_seconds,
+            longest_seconds=settings.longest_block_seconds,
+        )
         slots = sum(settings.queues.values())
         self._threads = Threads(
             settings.pool_threads or slots, limited=(settings.pool_threads or slots) < slots
@@ -124,7 +135,8 @@ class Worker:
             self._acker,
             self._transactions,
             pools,
-            report=lambda *_: None,
+            watchdog=self._watchdog,
+            report=self._progress.report,
             stop_seconds=settings.stop_seconds,
             holds=self._lease.holds,
             wake=wake,
@@ -139,10 +151,20 @@ class Worker:
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
-        self._listener = Listener(self._listens, frozenset(settings.queues), wake)
+        self._cancels = Cancels(
+            self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
+        )
+        self._listener = Listener(
+            self._listens,
+            self._lease,
+            frozenset(settings.queues),
+            wake=wake,
+            asked=self._cancels.asked,
+        )
         duties = {
             "promote": promote,
             "rescue": Rescue(),
+            "cancel": cancel,
             "settle": settle,
             "prune": prune(settings.history_days),
             "forget": forget(settings.processed_days),
@@ -214,16 +236,20 @@ class Worker:
             self._acker.run(),
             self._lease.run(),
             self._listener.run(),
+            self._cancels.run(),
+            self._progress.run(),
             warn_of_unknown_tasks(
                 self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
             ),
         ]
         if self._settings.maintenance:
             background.append(self._leader.run())
+        self._watchdog.start()
         try:
             async with Background(background):
                 return await self._work()
         finally:
+            self._watchdog.close()
             await self._depart()
 
     async def _work(self) -> Farewell:
