@@ -12,6 +12,7 @@ with psycopg.connect(dsn) as connection:
     send_welcome.enqueue(connection, user_id=42)   # exists if the transaction commits
 """
 
+from jobqueue.client.around_enqueue import Enqueuing
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
@@ -24,6 +25,7 @@ from jobqueue.core.errors import (
     DatabaseUrlError,
     JobQueueError,
     LeaseLost,
+    LifespanError,
     NoCurrentJob,
     PartlyCommitted,
     SchemaBusy,
@@ -32,6 +34,7 @@ from jobqueue.core.errors import (
     SchemaTooNew,
     SchemaTooOld,
     TaskError,
+    UnknownResource,
     UnsupportedConnection,
 )
 from jobqueue.core.keys import Unique
@@ -55,10 +58,12 @@ __all__ = [
     "DatabaseUnavailable",
     "DatabaseUrlError",
     "Enqueued",
+    "Enqueuing",
     "Exponential",
     "JobQueue",
     "JobQueueError",
     "LeaseLost",
+    "LifespanError",
     "Linear",
     "NoCurrentJob",
     "PartlyCommitted",
@@ -75,6 +80,7 @@ __all__ = [
     "Task",
     "TaskError",
     "Unique",
+    "UnknownResource",
     "UnsupportedConnection",
     "current_job",
 ]

@@ -19,6 +19,7 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     JobQueueError,
+    LifespanError,
     SchemaError,
     one_line,
 )
@@ -81,6 +82,8 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return one_line(error), Exit.SCHEMA
         case DatabaseUnavailable():
             return one_line(error), Exit.DATABASE
+        case LifespanError():
+            return one_line(error), Exit.RESOURCES
         case JobQueueError():
             return one_line(error), Exit.USAGE
         case psycopg.errors.UndefinedTable():

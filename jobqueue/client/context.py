@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
+from jobqueue.client.resources import NO_RESOURCES, Resources
 from jobqueue.client.transaction import JobTransaction
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import ConfigurationError, NoCurrentJob
@@ -38,11 +39,12 @@ class Attempt:
     history: whether the job is kept when it has completed.
     loop: the worker's event loop; None where it has none for this attempt.
     report: takes in how far the job is, in any thread.
+    resources: what was opened for the process.
     """
 
     __slots__ = (
         "began", "completed", "given_up", "history", "in_transaction", "job", "loop", "overruled",
-        "pools", "report", "stopped",
+        "pools", "report", "resources", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +56,7 @@ class Attempt:
         *,
         history: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
+        resources: Resources = NO_RESOURCES,
     ) -> None:
         self.job = job
         self.pools = pools
@@ -61,6 +64,7 @@ class Attempt:
         self.report = report
         self.history = history
         self.loop = loop
+        self.resources = resources
         self.in_transaction = False
         """whether a transaction of the job's own is open"""
         self.completed = False
@@ -89,6 +93,14 @@ class CurrentJob:
     attempt: int
     max_attempts: int
     _attempt: Attempt
+
+    @property
+    def resources(self) -> Resources:
+        """What the lifespans of the application have opened in this process, by name.
+
+        A name that none of them yields raises UnknownResource, a KeyError that lists those there.
+        """
+        return self._attempt.resources
 
     @property
     def cancelled(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import psycopg
 
+from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.task import Task
 from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
@@ -32,17 +33,22 @@ MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=AroundEnqueue)
+A = TypeVar("A", bound=AroundAttempt)
+L = TypeVar("L", bound=Lifespan)
 
 
 class JobQueue:
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.
+    hooks: what is registered around enqueues and attempts, and for workers.
     """
 
     def __init__(self, database_url: str | None = None) -> None:
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
+        self.hooks = Hooks()
 
     def __repr__(self) -> str:
         return f"<JobQueue tasks={sorted(self._tasks)}>"
@@ -161,6 +167,39 @@ class JobQueue:
             return task
 
         return register if function is None else register(function)
+
+    def around_enqueue(self, hook: E) -> E:
+        """Register a generator function that runs around every enqueue of a task.
+
+        It gets an Enqueuing and yields once; `yield` gives what the call returns, or raises what
+        it raises. It looks on: nothing it does changes the jobs, and its errors are only logged.
+        Those registered first are outermost. Raises ConfigurationError if it cannot be one.
+        """
+        self.hooks.add_around_enqueue(hook)
+        return hook
+
+    def around_attempt(self, hook: A) -> A:
+        """Register a generator function that runs around every attempt, where the task runs.
+
+        It gets the CurrentJob and yields once; `yield` gives what the task returned, or raises what
+        it raised. Before that it may raise Snooze, Cancel or Retry instead of running the task; all
+        other errors of its own are only logged. A plain generator runs around all tasks, an async
+        one around async tasks only. Those registered first are outermost. Raises ConfigurationError
+        if it cannot be one.
+        """
+        self.hooks.add_around_attempt(hook)
+        return hook
+
+    def lifespan(self, hook: L) -> L:
+        """Register a generator function, plain or async, that opens resources for each worker.
+
+        It takes nothing and yields once, a mapping of resources by name: `current_job().resources`
+        of every job. It is opened before the first job in each worker process and each child
+        process, and goes on after the last; the last registered first. A worker that cannot open it
+        does not start. Raises ConfigurationError if it cannot be one.
+        """
+        self.hooks.add_lifespan(hook)
+        return hook
 
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection[Any]]:

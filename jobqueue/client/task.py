@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
 from jobqueue.client import bulk, connections
+from jobqueue.client.around_enqueue import around_many, around_one
+from jobqueue.client.hooks import Hooks
 from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
@@ -37,7 +39,7 @@ class Task(Generic[P, R]):
     each enqueue by itself.
 
     pool: where a worker runs it. timeout: how long an attempt may take, in seconds, unless a job
-    says otherwise; None: for ever. returns: whether what it returns is kept.
+    says otherwise; None: for ever. returns: whether what it returns is kept. hooks: its JobQueue's.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Task(Generic[P, R]):
         self.pool: Pool = choose_pool(pool, task=name, is_coroutine=self.is_async)
         self.timeout = timeout
         self.returns = returns
+        self.hooks: Hooks = queue.hooks
         self._queue = queue
         if self.is_async and sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(self)
@@ -98,12 +101,22 @@ class Task(Generic[P, R]):
         UnsupportedConnection if it is not a synchronous connection of a known kind.
         """
         execute = connections.adapted(connection).execute
-        return ask(execute, self.statement(self.signature.bind(args, kwargs)))[0]
+        values = self.signature.bind(args, kwargs)
+        statement = self.statement(values)
+        if self.hooks.enqueues:
+            with around_one(self, values, statement) as around:
+                return around.gives(ask(execute, statement)[0])
+        return ask(execute, statement)[0]
 
     async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
         execute = connections.adapted_async(connection).execute
-        return (await ask_async(execute, self.statement(self.signature.bind(args, kwargs))))[0]
+        values = self.signature.bind(args, kwargs)
+        statement = self.statement(values)
+        if self.hooks.enqueues:
+            with around_one(self, values, statement) as around:
+                return around.gives((await ask_async(execute, statement))[0])
+        return (await ask_async(execute, statement))[0]
 
     def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.
@@ -114,9 +127,10 @@ class Task(Generic[P, R]):
         """
         execute = connections.adapted(connection).execute
         enqueued: list[Enqueued] = []
-        for statement in bulk.chunks(self, items):
-            enqueued += ask(execute, statement)
-        return enqueued
+        with around_many(self, items) as around:
+            for statement in bulk.chunks(self, items):
+                enqueued += ask(execute, statement)
+            return around.gives(enqueued)
 
     def enqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
         """Enqueue tens of thousands of jobs, from any iterable, and give how many were inserted.
@@ -129,6 +143,10 @@ class Task(Generic[P, R]):
         """
         bulk.check_many(self, items)
         used = connections.adapted(connection)
+        with around_many(self, items) as around:
+            return around.gives(self._bulk(used, items))
+
+    def _bulk(self, used: connections.Adapted, items: bulk.Items) -> int:
         if used.copy is not None and self.options.loadable:
             [common] = ask(used.execute, statements.copy_prepare(self.name, self.options))
             if common.allowed:
@@ -142,6 +160,10 @@ class Task(Generic[P, R]):
         """Enqueue tens of thousands through an asynchronous `connection`; see `enqueue_bulk`."""
         bulk.check_many(self, items)
         used = connections.adapted_async(connection)
+        with around_many(self, items) as around:
+            return around.gives(await self._abulk(used, items))
+
+    async def _abulk(self, used: connections.AdaptedAsync, items: bulk.Items) -> int:
         if used.copy is not None and self.options.loadable:
             statement = statements.copy_prepare(self.name, self.options)
             [common] = await ask_async(used.execute, statement)
@@ -159,9 +181,10 @@ class Task(Generic[P, R]):
         """Enqueue many through an asynchronous `connection`; see `enqueue_many`."""
         execute = connections.adapted_async(connection).execute
         enqueued: list[Enqueued] = []
-        for statement in bulk.chunks(self, items):
-            enqueued += await ask_async(execute, statement)
-        return enqueued
+        with around_many(self, items) as around:
+            for statement in bulk.chunks(self, items):
+                enqueued += await ask_async(execute, statement)
+            return around.gives(enqueued)
 
     def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in a transaction of its own, over a connection made for it."""

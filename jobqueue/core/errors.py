@@ -3,7 +3,8 @@
     JobQueueError
     ├── ConfigurationError        a setting, option or name that cannot be used
     │   ├── DatabaseUrlError
-    │   └── ApplicationError      `module:attribute` that names no JobQueue
+    │   ├── ApplicationError      `module:attribute` that names no JobQueue
+    │   └── LifespanError         resources that a worker could not open
     ├── TaskError                 a task that cannot be registered or found
     ├── ArgumentError             arguments that do not fit the task's signature
     ├── UnsupportedConnection     an object no adapter knows how to enqueue through
@@ -14,6 +15,7 @@
     │   ├── SchemaTooNew
     │   └── SchemaBusy
     ├── NoCurrentJob              `current_job()` outside a job
+    ├── UnknownResource           a name that no lifespan yields; a KeyError as well
     ├── AlreadyProcessed          an earlier delivery has made the job's effects
     └── LeaseLost                 the job was given to another worker meanwhile
 
@@ -40,6 +42,10 @@ class DatabaseUrlError(ConfigurationError):
 
 class ApplicationError(ConfigurationError):
     """`module:attribute` names no JobQueue."""
+
+
+class LifespanError(ConfigurationError):
+    """A worker could not open the resources of a lifespan, and does not start."""
 
 
 class TaskError(JobQueueError):
@@ -95,6 +101,13 @@ class SchemaBusy(SchemaError):
 
 class NoCurrentJob(JobQueueError):
     """`current_job()` was called outside a job."""
+
+
+class UnknownResource(JobQueueError, KeyError):
+    """No lifespan yields a resource of this name."""
+
+    __str__ = Exception.__str__
+    """KeyError's own shows the quotes and escapes of a key."""
 
 
 class AlreadyProcessed(JobQueueError):

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 
 from jobqueue.client.context import Attempt, Report, current_attempt
+from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
@@ -39,6 +40,7 @@ class Runner:
     pools: by the names that tasks know them by.
     watchdog: looks after the event loop while jobs run.
     report: takes in how far a job is, in any thread.
+    resources: what is open for the jobs of this process.
     stop_seconds: how long an attempt whose time is over may take to stop.
     holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
         starts nothing of what it had in hand: others may have it by now.
@@ -56,6 +58,7 @@ class Runner:
         *,
         watchdog: Watchdog,
         report: Report,
+        resources: Resources,
         stop_seconds: float,
         holds: Callable[[], bool],
         wake: asyncio.Event,
@@ -69,6 +72,7 @@ class Runner:
         self._pools = pools
         self._watchdog = watchdog
         self._report = report
+        self._resources = resources
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
@@ -188,7 +192,7 @@ class Runner:
             self._watchdog.wake()
         attempt = Attempt(
             job, self._connections, perf_counter(), self._report, history=task.history,
-            loop=asyncio.get_running_loop(),
+            loop=asyncio.get_running_loop(), resources=self._resources,
         )  # fmt: skip
         running = _begin(self._attempt(line, task, attempt), self._context.copy())
         if not running.done():

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 
 import orjson
@@ -14,15 +14,17 @@ import psycopg
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
-from jobqueue.core.errors import ConfigurationError, one_line
+from jobqueue.core.errors import ConfigurationError, LifespanError, one_line
 from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.lease import Lease
+from jobqueue.worker.lifespans import Lifespans
 from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
@@ -44,6 +46,8 @@ log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
+# How long closing the application's resources may take, all of them together.
+CLOSE_SECONDS = 5.0
 
 
 # The leader's session is never idle for so long while the leader lives. A frozen one loses the
@@ -113,6 +117,7 @@ class Worker:
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
         self._progress = Progress(self._acks)
+        self._lifespans = Lifespans(jobs.hooks.lifespans)
         self._watchdog = Watchdog(
             url,
             self._lease,
@@ -137,6 +142,7 @@ class Worker:
             pools,
             watchdog=self._watchdog,
             report=self._progress.report,
+            resources=self._lifespans.resources,
             stop_seconds=settings.stop_seconds,
             holds=self._lease.holds,
             wake=wake,
@@ -228,8 +234,17 @@ class Worker:
 
         Raises DatabaseUnavailable if there is no first connection within `connect_seconds`,
         ConfigurationError if sessions that must be its own are shared, and SchemaError if the
-        database's schema is not one this release works with.
+        database's schema is not one this release works with. Raises LifespanError if resources of
+        the application cannot be opened.
         """
+        try:
+            farewell = await self._live()
+        finally:
+            left = await self._lifespans.leave(CLOSE_SECONDS)
+        return replace(farewell, coroutines_left=farewell.coroutines_left + left)
+
+    async def _live(self) -> Farewell:
+        """Work, with the application's resources open; they are closed by the caller."""
         if not await self._arrive_unless_stopped():
             return Farewell(0, 0, 0)
         background = [
@@ -309,6 +324,7 @@ class Worker:
                 await first_contact(self._listens, self._settings.connect_seconds)
             try:
                 await self._look_at_sessions()
+                await self._open_resources()
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:
@@ -323,6 +339,15 @@ class Worker:
         await refuse_shared_sessions("direct URL", self._listens, self._leads)
         await self._leads.close()
         return None
+
+    async def _open_resources(self) -> None:
+        """Open what the application's jobs use, before the worker promises to run any."""
+        try:
+            await self._lifespans.enter(CLOSE_SECONDS)
+        except LifespanError as error:
+            if error.__cause__ is not None:
+                log.exception("resources: not opened", exc_info=error.__cause__)
+            raise
 
     async def _enter(self) -> None:
         await self._claims.check_schema()
@@ -341,6 +366,7 @@ class Worker:
         await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
         log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
+        tell_of_async_hooks(self._jobs)
 
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""

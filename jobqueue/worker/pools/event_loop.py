@@ -7,6 +7,7 @@ from typing import Any
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
+from jobqueue.worker.around_attempt import run_coroutine
 from jobqueue.worker.ending import Ending, raised, returned
 
 
@@ -22,8 +23,11 @@ class EventLoop:
     async def run(self, task: Task[..., Any], attempt: Attempt) -> Ending:
         """Run an attempt and say how it ended."""
         try:
-            args, kwargs = task.signature.decode(attempt.job.args)
-            value = await task.function(*args, **kwargs)
+            if task.hooks.attempts:
+                value = await run_coroutine(task, attempt)
+            else:
+                args, kwargs = task.signature.decode(attempt.job.args)
+                value = await task.function(*args, **kwargs)
             return returned(task, attempt, value)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             return raised(task, attempt, error)

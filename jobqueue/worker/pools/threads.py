@@ -12,6 +12,7 @@ from typing import Any
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
+from jobqueue.worker.around_attempt import run_plain
 from jobqueue.worker.ending import Ending, raised, returned
 
 NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
@@ -45,8 +46,11 @@ class Threads:
     async def run(self, task: Task[..., Any], attempt: Attempt) -> Ending:
         """Run an attempt and say how it ended."""
         try:
-            args, kwargs = task.signature.decode(attempt.job.args)
-            value = await self.call(task.function, args, kwargs)
+            if task.hooks.plain_attempts:
+                value = await self.call(run_plain, [task, attempt], {})
+            else:
+                args, kwargs = task.signature.decode(attempt.job.args)
+                value = await self.call(task.function, args, kwargs)
             return returned(task, attempt, value)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             return raised(task, attempt, error)
