@@ -22,16 +22,23 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     DatabaseUrlError,
+    JobCancelled,
+    JobDead,
     JobQueueError,
+    JobUnknown,
     LeaseLost,
     NoCurrentJob,
+    NoResult,
+    NotDone,
     PartlyCommitted,
+    ResultError,
     SchemaBusy,
     SchemaError,
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
     TaskError,
+    TimedOut,
     UnsupportedConnection,
 )
 from jobqueue.core.keys import Unique
@@ -39,7 +46,7 @@ from jobqueue.core.outcome import Cancel, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
-from jobqueue.core.states import State
+from jobqueue.core.states import Cancellation, State
 from jobqueue.store.jobs import Enqueued
 
 __version__ = "0.2.0.dev0"
@@ -49,6 +56,7 @@ __all__ = [
     "ApplicationError",
     "ArgumentError",
     "Cancel",
+    "Cancellation",
     "ConfigurationError",
     "Constant",
     "CurrentJob",
@@ -56,13 +64,19 @@ __all__ = [
     "DatabaseUrlError",
     "Enqueued",
     "Exponential",
+    "JobCancelled",
+    "JobDead",
     "JobQueue",
     "JobQueueError",
+    "JobUnknown",
     "LeaseLost",
     "Linear",
     "NoCurrentJob",
+    "NoResult",
+    "NotDone",
     "PartlyCommitted",
     "Priority",
+    "ResultError",
     "Retry",
     "SchemaBusy",
     "SchemaError",
@@ -74,6 +88,7 @@ __all__ = [
     "State",
     "Task",
     "TaskError",
+    "TimedOut",
     "Unique",
     "UnsupportedConnection",
     "current_job",
