@@ -23,17 +23,24 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     DatabaseUrlError,
+    JobCancelled,
+    JobDead,
     JobQueueError,
+    JobUnknown,
     LeaseLost,
     LifespanError,
     NoCurrentJob,
+    NoResult,
+    NotDone,
     PartlyCommitted,
+    ResultError,
     SchemaBusy,
     SchemaError,
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
     TaskError,
+    TimedOut,
     UnknownResource,
     UnsupportedConnection,
 )
@@ -42,7 +49,7 @@ from jobqueue.core.outcome import Cancel, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
-from jobqueue.core.states import State
+from jobqueue.core.states import Cancellation, State
 from jobqueue.store.jobs import Enqueued
 
 __version__ = "0.2.0.dev0"
@@ -52,6 +59,7 @@ __all__ = [
     "ApplicationError",
     "ArgumentError",
     "Cancel",
+    "Cancellation",
     "ConfigurationError",
     "Constant",
     "CurrentJob",
@@ -60,14 +68,20 @@ __all__ = [
     "Enqueued",
     "Enqueuing",
     "Exponential",
+    "JobCancelled",
+    "JobDead",
     "JobQueue",
     "JobQueueError",
+    "JobUnknown",
     "LeaseLost",
     "LifespanError",
     "Linear",
     "NoCurrentJob",
+    "NoResult",
+    "NotDone",
     "PartlyCommitted",
     "Priority",
+    "ResultError",
     "Retry",
     "SchemaBusy",
     "SchemaError",
@@ -79,6 +93,7 @@ __all__ = [
     "State",
     "Task",
     "TaskError",
+    "TimedOut",
     "Unique",
     "UnknownResource",
     "UnsupportedConnection",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import psycopg
@@ -69,6 +70,8 @@ def run() -> None:
         if told is None:
             raise
         message, code = told
+        if isinstance(error, LifespanError) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)  # the application's own
         # Not as markup: it holds whatever was given to us.
         line = Text.assemble(("error:", "bold red"), " ", visible(message))
         Console(stderr=True, highlight=False, soft_wrap=True).print(line)

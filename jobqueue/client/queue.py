@@ -10,8 +10,11 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 import psycopg
 
+from jobqueue.client import connections
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
+from jobqueue.client.remedies import ask, ask_async
 from jobqueue.client.task import Task
+from jobqueue.client.waiting import Job, Wait, id_of, result_of
 from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
     ConfigurationError,
@@ -26,10 +29,15 @@ from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.pools import Pool
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
+from jobqueue.core.states import Cancellation, State
+from jobqueue.store import jobs as statements
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
 
 MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
 """What PostgreSQL says of our functions where there is no schema of ours."""
+
+WAIT_SECONDS = 30.0
+"""How long a job is waited for at most, where nothing else is said."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -200,6 +208,73 @@ class JobQueue:
         """
         self.hooks.add_lifespan(hook)
         return hook
+
+    def cancel(self, connection: object, job: Job, /) -> Cancellation:
+        """Cancel a job, in the transaction of `connection`, and say whether that was in time.
+
+        One that waits is cancelled at once. One that runs is asked to stop, as soon as the
+        transaction commits, and ends as cancelled unless it completes first.
+        job: what its enqueue gave, or its id.
+        """
+        execute = connections.adapted(connection).execute
+        return Cancellation(ask(execute, statements.cancel(id_of(job)))[0])
+
+    async def acancel(self, connection: object, job: Job, /) -> Cancellation:
+        """Cancel a job through an asynchronous `connection`; see `cancel`."""
+        execute = connections.adapted_async(connection).execute
+        return Cancellation((await ask_async(execute, statements.cancel(id_of(job))))[0])
+
+    def wait_for(
+        self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS
+    ) -> State:
+        """Wait until a job has ended, and give its state: completed, cancelled or dead.
+
+        Looks again and again, after pauses that grow to half a second. The job must be committed,
+        and `connection` best be in autocommit mode, or its transaction stays open meanwhile.
+        Raises NotDone when the timeout is over, and JobUnknown.
+        """
+        wait = Wait(job, timeout)
+        return State(wait.run(connections.adapted(connection).execute).state)
+
+    async def await_for(
+        self,
+        connection: object,
+        job: Job,
+        /,
+        *,
+        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as wait_for
+    ) -> State:
+        """Wait for a job through an asynchronous `connection`; see `wait_for`."""
+        wait = Wait(job, timeout)
+        return State((await wait.run_async(connections.adapted_async(connection).execute)).state)
+
+    def result(self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS) -> Any:  # noqa: ANN401 - whatever the task returned
+        """Wait until a job has ended, as `wait_for` does, and give what it returned.
+
+        As JSON has it: a tuple comes back as a list, a moment as text. timeout: 0 to look once.
+        Raises NotDone, JobUnknown, JobDead, JobCancelled, or NoResult if its task is not declared
+        with `returns=True`.
+        """
+        wait = Wait(job, timeout, keeps_result=self._keeps_result)
+        return result_of(wait.job_id, wait.run(connections.adapted(connection).execute))
+
+    async def aresult(
+        self,
+        connection: object,
+        job: Job,
+        /,
+        *,
+        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as result
+    ) -> Any:  # noqa: ANN401 - whatever the task returned
+        """Wait for what a job returned through an asynchronous `connection`; see `result`."""
+        wait = Wait(job, timeout, keeps_result=self._keeps_result)
+        standing = await wait.run_async(connections.adapted_async(connection).execute)
+        return result_of(wait.job_id, standing)
+
+    def _keeps_result(self, task: str) -> bool:
+        """Whether a task keeps results, for all that is known here."""
+        known = self._tasks.get(task)
+        return known is None or known.returns
 
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection[Any]]:

@@ -17,10 +17,21 @@
     ├── NoCurrentJob              `current_job()` outside a job
     ├── UnknownResource           a name that no lifespan yields; a KeyError as well
     ├── AlreadyProcessed          an earlier delivery has made the job's effects
-    └── LeaseLost                 the job was given to another worker meanwhile
+    ├── LeaseLost                 the job was given to another worker meanwhile
+    ├── TimedOut                  an attempt ran longer than its timeout
+    └── ResultError               a job that was waited for gives no result
+        ├── NotDone               not ended within the time allowed
+        ├── JobDead
+        ├── JobCancelled
+        ├── JobUnknown
+        └── NoResult              completed, but its task keeps none
 
 Each message reads `<subject and value>: <rule broken>; <what to do>`.
 """
+
+from __future__ import annotations
+
+from uuid import UUID
 
 
 def one_line(error: BaseException | None) -> str:
@@ -124,3 +135,31 @@ class PartlyCommitted(ConfigurationError):
 
 class TimedOut(JobQueueError):
     """An attempt ran longer than its timeout."""
+
+
+class ResultError(JobQueueError):
+    """A job that was waited for gives no result. job_id: which."""
+
+    def __init__(self, message: str, job_id: UUID) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class NotDone(ResultError, TimeoutError):
+    """The job has not ended within the time allowed."""
+
+
+class JobDead(ResultError):
+    """The job ran out of attempts; the message says how the last one failed."""
+
+
+class JobCancelled(ResultError):
+    """The job was cancelled."""
+
+
+class JobUnknown(ResultError):
+    """There is no such job that could be seen, or nothing was kept of it."""
+
+
+class NoResult(ResultError):
+    """The job has completed, but its task keeps no result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from jobqueue.core.errors import ConfigurationError
 
@@ -33,4 +33,4 @@ def choose_pool(pool: str | None, *, task: str, is_coroutine: bool) -> Pool:
             f"pool 'thread' of task {task!r}: its function is async def and needs an event loop; "
             "use 'async' or 'process', or make it a plain function"
         )
-    return cast("Pool", pool)
+    return pool

@@ -46,6 +46,41 @@ class JobRecord:
     worker_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class JobDetails(JobRecord):
+    """What is shown of one job only.
+
+    timeout_seconds: its own; None: its task's.
+    progress, progress_message: of the attempt that runs, by its own word.
+    cancel_requested_at: when somebody asked to cancel it while it runs.
+    result: what it returned, if its task keeps that.
+    """
+
+    timeout_seconds: float | None
+    progress: float | None
+    progress_message: str | None
+    cancel_requested_at: datetime | None
+    result: Any
+
+
+class Standing(NamedTuple):
+    """How a job stands, for whoever waits for it.
+
+    result: JSON as text; None if nothing was kept.
+    error, message: of its last failed attempt.
+    ended_seconds: since it ended; None if it has not.
+    sees_commits: whether the transaction that looked sees what others commit meanwhile.
+    """
+
+    task: str
+    state: str
+    result: str | None
+    error: str | None
+    message: str | None
+    ended_seconds: float | None
+    sees_commits: bool
+
+
 def record(row: tuple[Any, ...]) -> JobRecord:
     """Read a row of `all_jobs`."""
     return JobRecord(*row)
@@ -234,9 +269,14 @@ def retry(job_id: UUID) -> Statement[str]:
     return Statement(sql("jobs/retry"), {"id": str(job_id)}, first)
 
 
-def show(job_id: UUID) -> Statement[JobRecord]:
+def show(job_id: UUID) -> Statement[JobDetails]:
     """Find one job, wherever it is."""
-    return Statement(sql("jobs/show"), {"id": str(job_id)}, record)
+    return Statement(sql("jobs/show"), {"id": str(job_id)}, lambda row: JobDetails(*row))
+
+
+def standing(job_id: UUID) -> Statement[Standing]:
+    """Find how one job stands. No row: it is unknown."""
+    return Statement(sql("jobs/standing"), {"id": str(job_id)}, Standing._make)
 
 
 def list_jobs(

@@ -7,6 +7,7 @@ import logging
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic, sleep
 from types import FrameType
@@ -18,6 +19,7 @@ from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.core.errors import one_line
 from jobqueue.store.database import executor, to_conninfo, worker_conninfo
 from jobqueue.store.statement import run
+from jobqueue.worker.containment import forked, hold_standard_descriptors
 from jobqueue.worker.lease import Lease, clock
 
 log = logging.getLogger("jobqueue.worker")
@@ -59,6 +61,8 @@ class Watchdog:
         self._connection: psycopg.Connection[Any] | None = None
         self.asleep = True
         """whether it is to be woken before a job begins"""
+        self.checks: list[Callable[[], None]] = [hold_standard_descriptors]
+        """what is looked at on the event loop at each question"""
         self.running = 0
         """how many jobs run, kept by the runner"""
 
@@ -66,6 +70,7 @@ class Watchdog:
         """Watch the running event loop, from the thread that runs it."""
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+        forked.watch_loop(self._loop)
         threading.Thread(target=self._watch, name="jobqueue watchdog", daemon=True).start()
 
     def wake(self) -> None:
@@ -94,12 +99,17 @@ class Watchdog:
         """Ask the loop whether it is there, and wait for its answer; False if it is closed."""
         self._answered.clear()
         try:
-            self._loop.call_soon_threadsafe(self._answered.set)
+            self._loop.call_soon_threadsafe(self._answer)
         except RuntimeError:
             return False
         if not self._answered.wait(self._blocked_seconds):
             self._blocked()
         return True
+
+    def _answer(self) -> None:
+        for check in self.checks:
+            check()
+        self._answered.set()
 
     def _blocked(self) -> None:
         began = monotonic() - self._blocked_seconds
@@ -145,6 +155,7 @@ class Watchdog:
         asked = clock()
         try:
             if self._connection is None or self._connection.closed:
+                hold_standard_descriptors()
                 self._connection = psycopg.connect(
                     self._conninfo,
                     autocommit=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
@@ -14,7 +14,7 @@ import psycopg
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
-from jobqueue.core.errors import ConfigurationError, LifespanError, one_line
+from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
@@ -23,6 +23,7 @@ from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
+from jobqueue.worker.containment import Signals
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
 from jobqueue.worker.lines import Line
@@ -30,11 +31,7 @@ from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import Leader, Rescue, cancel, forget, promote, prune, settle
-from jobqueue.worker.pools import Pool
-from jobqueue.worker.pools.event_loop import EventLoop
-from jobqueue.worker.pools.processes import ChildProcesses
-from jobqueue.worker.pools.threads import Threads
-from jobqueue.worker.processes import Limits, Processes
+from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
@@ -125,21 +122,21 @@ class Worker:
             blocked_seconds=settings.blocked_seconds,
             longest_seconds=settings.longest_block_seconds,
         )
-        slots = sum(settings.queues.values())
-        self._threads = Threads(
-            settings.pool_threads or slots, limited=(settings.pool_threads or slots) < slots
+        self._pools = Assembly(
+            jobs.tasks,
+            settings,
+            url=url,
+            pooled=pooled,
+            application=application,
+            imports=imports,
+            begun=self._begun,
         )
-        pools: dict[str, Pool] = {"async": EventLoop(), "thread": self._threads}
-        self._children = None
-        if any(task.pool == "process" for task in jobs.tasks.values()):
-            processes = self._processes(application, imports, url)
-            pools["process"] = self._children = ChildProcesses(processes, self._begun)
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
             self._acker,
             self._transactions,
-            pools,
+            self._pools.by_name,
             watchdog=self._watchdog,
             report=self._progress.report,
             resources=self._lifespans.resources,
@@ -180,31 +177,12 @@ class Worker:
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
-    def _processes(
-        self, application: str | None, imports: Sequence[str], url: str | None
-    ) -> Processes:
-        if application is None:
-            names = sorted(t.name for t in self._jobs.tasks.values() if t.pool == "process")
-            raise ConfigurationError(
-                f"task {names[0]!r}: runs in a process of its own, which has to import the "
-                "application; start it with `jobqueue worker MODULE:NAME`, or give "
-                "Worker(..., application='MODULE:NAME')"
-            )
-        settings = self._settings
-        limits = Limits(
-            max_jobs=settings.process_jobs,
-            max_memory_bytes=settings.process_memory_bytes,
-            memory_limit_bytes=settings.process_address_bytes,
-            interrupt_seconds=settings.stop_seconds,
-        )
-        return Processes(
-            application,
-            imports,
-            size=settings.pool_processes,
-            database_url=url,
-            pooled=self._pooled,
-            limits=limits,
-        )
+    def heed_signals(self, numbers: Iterable[int], handler: Callable[[], None]) -> None:
+        """Call `handler` on these signals, whatever jobs do to them. Called on the event loop."""
+        signals = Signals(asyncio.get_running_loop())
+        for number in numbers:
+            signals.heed(number, handler)
+        self._watchdog.checks.append(signals.restore)
 
     def _begun(self, attempt: Attempt) -> None:
         attempt.began = perf_counter()
@@ -324,7 +302,7 @@ class Worker:
                 await first_contact(self._listens, self._settings.connect_seconds)
             try:
                 await self._look_at_sessions()
-                await self._open_resources()
+                await self._lifespans.enter(CLOSE_SECONDS)
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:
@@ -339,15 +317,6 @@ class Worker:
         await refuse_shared_sessions("direct URL", self._listens, self._leads)
         await self._leads.close()
         return None
-
-    async def _open_resources(self) -> None:
-        """Open what the application's jobs use, before the worker promises to run any."""
-        try:
-            await self._lifespans.enter(CLOSE_SECONDS)
-        except LifespanError as error:
-            if error.__cause__ is not None:
-                log.exception("resources: not opened", exc_info=error.__cause__)
-            raise
 
     async def _enter(self) -> None:
         await self._claims.check_schema()
@@ -397,11 +366,10 @@ class Worker:
                 self._lease.name,
                 unrecorded,
             )
-        if self._children is not None:
-            await self._children.close()
+        await self._pools.stop()
         return Farewell(
             interrupted + unrecorded,
-            self._threads.busy,
+            self._pools.threads.busy,
             self._runner.coroutines_left,
             replace=self._replace,
         )
@@ -410,7 +378,7 @@ class Worker:
         """Leave the books and close the connections. A database that is gone is not waited for."""
         with suppress(TimeoutError, psycopg.Error):
             await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
-        self._threads.close()
+        self._pools.close()
         await self._transactions.close()
         await self._close_links()
 

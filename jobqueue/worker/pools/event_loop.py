@@ -8,6 +8,7 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.worker.around_attempt import run_coroutine
+from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
 
 
@@ -28,8 +29,10 @@ class EventLoop:
             else:
                 args, kwargs = task.signature.decode(attempt.job.args)
                 value = await task.function(*args, **kwargs)
+            forked.leave()
             return returned(task, attempt, value)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
+            forked.leave()
             return raised(task, attempt, error)
 
     def stop(self, running: asyncio.Task[None], attempt: Attempt) -> None:  # noqa: ARG002

@@ -13,6 +13,7 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.worker.around_attempt import run_plain
+from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
 
 NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
@@ -73,6 +74,7 @@ class Threads:
             except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
                 return None, error
             finally:
+                forked.leave()
                 with self._counting:
                     self._busy -= 1
             if inspect.iscoroutine(result):

@@ -56,10 +56,8 @@ class SupervisedWorker(Worker):
 
     async def run(self) -> Farewell:
         """Work until told to stop, and say how it ended."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop_once)
-        for number in LEFT_TO_THE_SUPERVISOR:
-            loop.add_signal_handler(number, lambda: None)
+        self.heed_signals([signal.SIGTERM], self._stop_once)
+        self.heed_signals(LEFT_TO_THE_SUPERVISOR, lambda: None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_SUPERVISOR)
         self._tie = Tie(self._end, self._heard, self._abandoned)
         try:

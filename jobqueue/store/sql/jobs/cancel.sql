@@ -1,2 +1,2 @@
 -- Cancel a job that waits, or ask one that runs: cancelled, asked, ended or unknown.
-SELECT jobqueue.cancel_v2(%(id)s::uuid)
+SELECT jobqueue.cancel_v2(%(id)s::text::uuid)
