@@ -51,8 +51,8 @@ class Attempt:
         pools: Pools,
         began: float,
         report: Report,
+        history: bool,  # noqa: FBT001 - by position, which is quicker
         *,
-        history: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.job = job

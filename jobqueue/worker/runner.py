@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobqueue.client.context import Attempt, Report, current_attempt
 from jobqueue.client.task import Task
@@ -16,7 +16,7 @@ from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
-from jobqueue.worker.ending import Ending, given_up, log_verdict
+from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
 from jobqueue.worker.lines import Line
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
@@ -31,6 +31,20 @@ LONGEST_WAIT_SECONDS = 0.1
 LAST_SECONDS = 1.0
 
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
+
+
+class Plan(NamedTuple):
+    """What is to be known of a task for each of its jobs, at hand.
+
+    run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
+    attempt's start; or else the pool says when it begins.
+    """
+
+    task: Task[..., Any]
+    run: Callable[[Task[..., Any], Attempt], Coroutine[Any, Any, Ending]]
+    history: bool
+    timed: bool
+    at_once: bool
 
 
 class Runner:
@@ -72,6 +86,7 @@ class Runner:
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
+        self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
         self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
@@ -176,34 +191,32 @@ class Runner:
         return self._pools[self._tasks[attempt.job.task].pool]
 
     def _start(self, line: Line, job: Claimed) -> None:
-        task = self._tasks[job.task]
+        plan = self._plans[job.task]
         if self.rooms.matter:
-            if not self.rooms.free(task):
+            if not self.rooms.free(plan.task):
                 self._acker.not_completed(job, UNSTARTED)
                 return
-            self.rooms.take(task)
+            self.rooms.take(plan.task)
         line.running += 1
-        self._watchdog.running += 1
         if self._watchdog.asleep:
             self._watchdog.wake()
         attempt = Attempt(
-            job, self._connections, perf_counter(), self._report, history=task.history,
+            job, self._connections, perf_counter(), self._report, plan.history,
             loop=asyncio.get_running_loop(),
         )  # fmt: skip
-        running = _begin(self._attempt(line, task, attempt), self._context.copy())
+        running = _begin(self._attempt(line, plan, attempt), self._context.copy())
         if not running.done():
             self._running[running] = attempt
             self._idle.clear()
             running.add_done_callback(self._ended)
-            if not self._pools[task.pool].tells_begin:
+            if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
 
     def begun(self, attempt: Attempt) -> None:
         """Count an attempt's time from now on."""
         job = attempt.job
-        timeout = (
-            self._tasks[job.task].timeout if job.timeout_seconds is None else job.timeout_seconds
-        )
+        own = job.timeout_seconds
+        timeout = self._tasks[job.task].timeout if own is None else own
         if timeout is not None:
             self.stops.begun(attempt, timeout)
 
@@ -213,20 +226,23 @@ class Runner:
         if not self._running:
             self._idle.set()
 
-    async def _attempt(self, line: Line, task: Task[..., Any], attempt: Attempt) -> None:
+    async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         current_attempt.set(attempt)
-        ending = await self._pools[task.pool].run(task, attempt)
+        ending = await plan.run(plan.task, attempt)
         seconds = perf_counter() - attempt.began
         if attempt.given_up:
             self._stopped_after_all(line, attempt)
         else:
-            self._record(task, attempt, ending, seconds)
-            self.stops.ended(attempt)
+            if ending is COMPLETED:
+                self._acker.completed(attempt.job, seconds, keep=plan.history)
+            else:
+                self._record(plan.task, attempt, ending, seconds)
+            if self.stops.any:
+                self.stops.ended(attempt)
             line.measure(seconds)
         if self.rooms.matter:
-            self.rooms.leave(task)
+            self.rooms.leave(plan.task)
         line.running -= 1
-        self._watchdog.running -= 1
         self._fill(line)
         self._wake.set()
 
@@ -306,6 +322,10 @@ class Runner:
                 self._wake.set()
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
+
+
+def _plan(task: Task[..., Any], pool: Pool) -> Plan:
+    return Plan(task, pool.run, task.history, task.timeout is not None, not pool.tells_begin)
 
 
 def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:

@@ -37,6 +37,11 @@ class Stops:
         self._seconds = seconds
         self._timers: dict[Attempt, asyncio.TimerHandle] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether the time of any attempt is counted."""
+        return bool(self._timers)
+
     def begun(self, attempt: Attempt, timeout_seconds: float) -> None:
         """Count an attempt's time from now."""
         self.ended(attempt)

@@ -52,7 +52,7 @@ class ChildAttempt(Attempt):
         def report(_: Claimed, fraction: float, message: str) -> None:
             output.say("progress", number, fraction, message)
 
-        super().__init__(job, pools, perf_counter(), report, history=history)
+        super().__init__(job, pools, perf_counter(), report, history)
         self.number = number
 
 
