@@ -139,7 +139,7 @@ class Runner:
     def in_hand(self) -> set[int]:
         """Give the leases of what runs or waits for a slot."""
         waiting = (job.lease for line in self.lines.values() for job in line.buffer)
-        return {*(attempt.job.lease for attempt in self._running.values()), *waiting}
+        return {*(attempt.job.lease for attempt in self._running), *waiting}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -156,7 +156,7 @@ class Runner:
             for job in [job for job in line.buffer if job.lease in leases]:
                 line.buffer.remove(job)
                 self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
-        for attempt in self._running.values():
+        for attempt in self._running:
             if attempt.job.lease in leases:
                 self.stops.stop(attempt, _cancelled())
 
@@ -167,19 +167,19 @@ class Runner:
         """
         await asyncio.sleep(0)  # what was just started begins, and so can be told
         stopped = dict(self._running)
-        for running, attempt in stopped.items():
+        for attempt, running in stopped.items():
             self.stops.ended(attempt)
             if attempt.stopped is None:
                 attempt.stopped = Interrupted("the worker stopped before the job was done")
             running.cancel()
-        for running in self._lost:
+        for running in self._lost.values():
             running.cancel()
-        if stopped or self._lost:
+        if waited := [*stopped.values(), *self._lost.values()]:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
-            await asyncio.wait([*stopped, *self._lost], timeout=LAST_SECONDS)
-        if sure := [one for one, attempt in stopped.items() if self._pool(attempt).sure]:
+            await asyncio.wait(waited, timeout=LAST_SECONDS)
+        if sure := [one for attempt, one in stopped.items() if self._pool(attempt).sure]:
             await asyncio.wait(sure)
-        for attempt in self._running.values():
+        for attempt in self._running:
             self._end_without(attempt)
         return self._interrupted
 
@@ -206,9 +206,8 @@ class Runner:
         )  # fmt: skip
         running = _begin(self._attempt(line, plan, attempt), self._context.copy())
         if not running.done():
-            self._running[running] = attempt
+            self._running[attempt] = running
             self._idle.clear()
-            running.add_done_callback(self._ended)
             if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
 
@@ -220,30 +219,33 @@ class Runner:
         if timeout is not None:
             self.stops.begun(attempt, timeout)
 
-    def _ended(self, running: asyncio.Task[None]) -> None:
-        self._running.pop(running, None)
-        self._lost.pop(running, None)
-        if not self._running:
-            self._idle.set()
-
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
-        current_attempt.set(attempt)
-        ending = await plan.run(plan.task, attempt)
-        seconds = perf_counter() - attempt.began
-        if attempt.given_up:
-            self._stopped_after_all(line, attempt)
-        else:
-            if ending is COMPLETED:
-                self._acker.completed(attempt.job, seconds, keep=plan.history)
+        try:
+            current_attempt.set(attempt)
+            ending = await plan.run(plan.task, attempt)
+            seconds = perf_counter() - attempt.began
+            if attempt.given_up:
+                self._stopped_after_all(line, attempt)
             else:
-                self._record(plan.task, attempt, ending, seconds)
-            if self.stops.any:
-                self.stops.ended(attempt)
-            line.measure(seconds)
+                if ending is COMPLETED:
+                    self._acker.completed(attempt.job, seconds, keep=plan.history)
+                else:
+                    self._record(plan.task, attempt, ending, seconds)
+                line.measure(seconds)
+        finally:
+            self._running.pop(attempt, None)
+            self._free(line, plan, attempt)
+
+    def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
+        """Free the slot of an attempt that has ended, for the next one."""
+        if self.stops.any:
+            self.stops.ended(attempt)
         if self.rooms.matter:
             self.rooms.leave(plan.task)
         line.running -= 1
         self._fill(line)
+        if not self._running:
+            self._idle.set()
         self._wake.set()
 
     def _record(
@@ -270,10 +272,9 @@ class Runner:
 
     def _give_up(self, attempt: Attempt) -> None:
         """End an attempt in the books that does not stop, and count its slot as lost."""
-        running = next((one for one in self._running if self._running[one] is attempt), None)
-        if running is None:
+        if attempt not in self._running:
             return
-        self._lost[running] = self._running.pop(running)
+        self._lost[attempt] = self._running.pop(attempt)
         self._end_without(attempt)
         job, line = attempt.job, self.lines[attempt.job.queue]
         line.lost += 1
@@ -288,7 +289,7 @@ class Runner:
             self._too_many_lost(line)
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
-        if attempt not in self._lost.values():
+        if self._lost.pop(attempt, None) is None:
             return  # the worker ends
         line.lost -= 1
         job = attempt.job
