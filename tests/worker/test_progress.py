@@ -147,7 +147,10 @@ def test_what_tasks_return_is_kept_if_they_ask_for_it(books: Books) -> None:
     third = unasked.enqueue(books.connection)
     ended(books, jobs)
     assert result(books, first) == {"total": 6}
-    assert books.value("SELECT result::text FROM jobqueue.job_history WHERE id = %s", [second.id]) == "null"
+    assert (
+        books.value("SELECT result::text FROM jobqueue.job_history WHERE id = %s", [second.id])
+        == "null"
+    )
     assert result(books, third) is None
     assert books.states() == {"completed": 3}
 
