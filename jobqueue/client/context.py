@@ -53,8 +53,8 @@ class Attempt:
         pools: Pools,
         began: float,
         report: Report,
+        history: bool,  # noqa: FBT001 - by position, which is quicker
         *,
-        history: bool = True,
         loop: asyncio.AbstractEventLoop | None = None,
         resources: Resources = NO_RESOURCES,
     ) -> None:

@@ -65,7 +65,7 @@ class ChildAttempt(Attempt):
         def report(_: Claimed, fraction: float, message: str) -> None:
             output.say("progress", number, fraction, message)
 
-        super().__init__(job, pools, perf_counter(), report, history=history, resources=resources)
+        super().__init__(job, pools, perf_counter(), report, history, resources=resources)
         self.number = number
 
 
