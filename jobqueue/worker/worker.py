@@ -27,6 +27,7 @@ from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, 
 from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
+from jobqueue.worker.unheard import Unheard
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
 
 log = logging.getLogger("jobqueue.worker")
@@ -108,6 +109,7 @@ class Worker:
             self._runner,
             self._acker,
             self._lease,
+            Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
             tasks=list(jobs.tasks),
             looks=Looks(settings.queues, _priorities(jobs)),
             poll_seconds=settings.poll_seconds,
@@ -180,6 +182,10 @@ class Worker:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
+
+    def _known(self) -> set[int]:
+        """Give the leases of what is in hand, or whose outcome is not known to be recorded."""
+        return self._runner.in_hand() | self._acker.unrecorded()
 
     def _renewed_lease(self) -> None:
         """Start what waited while it was in doubt whether it is still this worker's."""
