@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-16 chaos demo bench bench-peers build clean
+.PHONY: help setup check format test test-16 chaos demo demo-ugly bench bench-peers build clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ chaos: $(READY)  ## Faults at random for MINUTES=2, by SEED if given, and the su
 
 demo: $(READY)  ## Play the email pipeline: sign-ups, SMTP, a killed worker, and the sums at the end
 	$(BIN)/python -m examples.email_pipeline.demo
+
+demo-ugly: $(READY)  ## Run every kind of task that hurts its worker elsewhere, beside a thousand that behave
+	$(BIN)/python -m examples.ugly_tasks.demo
 
 bench: $(READY)  ## Measure enqueue, drain and latency beside the raw SQL ceiling
 	$(BIN)/python -m benchmarks

@@ -23,6 +23,8 @@ class Rooms:
         self._names = list(tasks)
         self._limited = [task for task in tasks.values() if self._most(task) is not None]
         self._taken: Counter[str] = Counter()
+        self.matter = bool(self._limited)
+        """whether any pool may be full"""
         homes: dict[str, list[Task[..., Any]]] = defaultdict(list)
         for task in tasks.values():
             homes[task.options.queue or "default"].append(task)
@@ -31,11 +33,6 @@ class Rooms:
             for queue, mates in homes.items()
             if all(self._most(task) is not None for task in mates)
         }
-
-    @property
-    def matter(self) -> bool:
-        """Whether any pool may be full."""
-        return bool(self._limited)
 
     def take(self, task: Task[..., Any]) -> None:
         """Count an attempt that starts."""

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from jobqueue.client.context import Attempt, Report, current_attempt
+from jobqueue.client.context import Attempt, Report, current_attempt, current_resources
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
-from jobqueue.worker.ending import Ending, given_up, log_verdict
+from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
 from jobqueue.worker.lines import Line
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
@@ -32,6 +32,20 @@ LONGEST_WAIT_SECONDS = 0.1
 LAST_SECONDS = 1.0
 
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
+
+
+class Plan(NamedTuple):
+    """What is to be known of a task for each of its jobs, at hand.
+
+    run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
+    attempt's start; or else the pool says when it begins.
+    """
+
+    task: Task[..., Any]
+    run: Callable[[Task[..., Any], Attempt], Coroutine[Any, Any, Ending]]
+    history: bool
+    timed: bool
+    at_once: bool
 
 
 class Runner:
@@ -72,16 +86,17 @@ class Runner:
         self._pools = pools
         self._watchdog = watchdog
         self._report = report
-        self._resources = resources
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
+        self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
         self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
         self._interrupted = 0
         # Each job starts from the worker's context, whatever the one before it left in its own.
         self._context = copy_context()
+        self._context.run(current_resources.set, resources)
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_check: asyncio.TimerHandle | None = None
@@ -128,7 +143,7 @@ class Runner:
     def in_hand(self) -> set[int]:
         """Give the leases of what runs or waits for a slot."""
         waiting = (job.lease for line in self.lines.values() for job in line.buffer)
-        return {*(attempt.job.lease for attempt in self._running.values()), *waiting}
+        return {*(attempt.job.lease for attempt in self._running), *waiting}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -145,7 +160,7 @@ class Runner:
             for job in [job for job in line.buffer if job.lease in leases]:
                 line.buffer.remove(job)
                 self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
-        for attempt in self._running.values():
+        for attempt in self._running:
             if attempt.job.lease in leases:
                 self.stops.stop(attempt, _cancelled())
 
@@ -156,19 +171,19 @@ class Runner:
         """
         await asyncio.sleep(0)  # what was just started begins, and so can be told
         stopped = dict(self._running)
-        for running, attempt in stopped.items():
+        for attempt, running in stopped.items():
             self.stops.ended(attempt)
             if attempt.stopped is None:
                 attempt.stopped = Interrupted("the worker stopped before the job was done")
             running.cancel()
-        for running in self._lost:
+        for running in self._lost.values():
             running.cancel()
-        if stopped or self._lost:
+        if waited := [*stopped.values(), *self._lost.values()]:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
-            await asyncio.wait([*stopped, *self._lost], timeout=LAST_SECONDS)
-        if sure := [one for one, attempt in stopped.items() if self._pool(attempt).sure]:
+            await asyncio.wait(waited, timeout=LAST_SECONDS)
+        if sure := [one for attempt, one in stopped.items() if self._pool(attempt).sure]:
             await asyncio.wait(sure)
-        for attempt in self._running.values():
+        for attempt in self._running:
             self._end_without(attempt)
         return self._interrupted
 
@@ -180,58 +195,61 @@ class Runner:
         return self._pools[self._tasks[attempt.job.task].pool]
 
     def _start(self, line: Line, job: Claimed) -> None:
-        task = self._tasks[job.task]
+        plan = self._plans[job.task]
         if self.rooms.matter:
-            if not self.rooms.free(task):
+            if not self.rooms.free(plan.task):
                 self._acker.not_completed(job, UNSTARTED)
                 return
-            self.rooms.take(task)
+            self.rooms.take(plan.task)
         line.running += 1
-        self._watchdog.running += 1
         if self._watchdog.asleep:
             self._watchdog.wake()
         attempt = Attempt(
-            job, self._connections, perf_counter(), self._report, history=task.history,
-            loop=asyncio.get_running_loop(), resources=self._resources,
+            job, self._connections, perf_counter(), self._report, plan.history,
+            loop=asyncio.get_running_loop(),
         )  # fmt: skip
-        running = _begin(self._attempt(line, task, attempt), self._context.copy())
+        running = _begin(self._attempt(line, plan, attempt), self._context.copy())
         if not running.done():
-            self._running[running] = attempt
+            self._running[attempt] = running
             self._idle.clear()
-            running.add_done_callback(self._ended)
-            if not self._pools[task.pool].tells_begin:
+            if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
 
     def begun(self, attempt: Attempt) -> None:
         """Count an attempt's time from now on."""
         job = attempt.job
-        timeout = (
-            self._tasks[job.task].timeout if job.timeout_seconds is None else job.timeout_seconds
-        )
+        own = job.timeout_seconds
+        timeout = self._tasks[job.task].timeout if own is None else own
         if timeout is not None:
             self.stops.begun(attempt, timeout)
 
-    def _ended(self, running: asyncio.Task[None]) -> None:
-        self._running.pop(running, None)
-        self._lost.pop(running, None)
+    async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
+        try:
+            current_attempt.set(attempt)
+            ending = await plan.run(plan.task, attempt)
+            seconds = perf_counter() - attempt.began
+            if attempt.given_up:
+                self._stopped_after_all(line, attempt)
+            else:
+                if ending is COMPLETED:
+                    self._acker.completed(attempt.job, seconds, keep=plan.history)
+                else:
+                    self._record(plan.task, attempt, ending, seconds)
+                line.measure(seconds)
+        finally:
+            self._running.pop(attempt, None)
+            self._free(line, plan, attempt)
+
+    def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
+        """Free the slot of an attempt that has ended, for the next one."""
+        if self.stops.any:
+            self.stops.ended(attempt)
+        if self.rooms.matter:
+            self.rooms.leave(plan.task)
+        line.running -= 1
+        self._fill(line)
         if not self._running:
             self._idle.set()
-
-    async def _attempt(self, line: Line, task: Task[..., Any], attempt: Attempt) -> None:
-        current_attempt.set(attempt)
-        ending = await self._pools[task.pool].run(task, attempt)
-        seconds = perf_counter() - attempt.began
-        if attempt.given_up:
-            self._stopped_after_all(line, attempt)
-        else:
-            self._record(task, attempt, ending, seconds)
-            self.stops.ended(attempt)
-            line.measure(seconds)
-        if self.rooms.matter:
-            self.rooms.leave(task)
-        line.running -= 1
-        self._watchdog.running -= 1
-        self._fill(line)
         self._wake.set()
 
     def _record(
@@ -258,10 +276,9 @@ class Runner:
 
     def _give_up(self, attempt: Attempt) -> None:
         """End an attempt in the books that does not stop, and count its slot as lost."""
-        running = next((one for one in self._running if self._running[one] is attempt), None)
-        if running is None:
+        if attempt not in self._running:
             return
-        self._lost[running] = self._running.pop(running)
+        self._lost[attempt] = self._running.pop(attempt)
         self._end_without(attempt)
         job, line = attempt.job, self.lines[attempt.job.queue]
         line.lost += 1
@@ -276,7 +293,7 @@ class Runner:
             self._too_many_lost(line)
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
-        if attempt not in self._lost.values():
+        if self._lost.pop(attempt, None) is None:
             return  # the worker ends
         line.lost -= 1
         job = attempt.job
@@ -310,6 +327,10 @@ class Runner:
                 self._wake.set()
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
+
+
+def _plan(task: Task[..., Any], pool: Pool) -> Plan:
+    return Plan(task, pool.run, task.history, task.timeout is not None, not pool.tells_begin)
 
 
 def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:

@@ -11,7 +11,7 @@ from jobqueue.client.task import Task
 from jobqueue.core.errors import TimedOut
 from jobqueue.worker.pools import Pool
 
-Running = dict[asyncio.Task[None], Attempt]
+Running = dict[Attempt, asyncio.Task[None]]
 
 
 class Stops:
@@ -37,6 +37,11 @@ class Stops:
         self._seconds = seconds
         self._timers: dict[Attempt, asyncio.TimerHandle] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether the time of any attempt is counted."""
+        return bool(self._timers)
+
     def begun(self, attempt: Attempt, timeout_seconds: float) -> None:
         """Count an attempt's time from now."""
         self.ended(attempt)
@@ -59,10 +64,9 @@ class Stops:
             asyncio.get_running_loop().call_soon(self._stop, attempt)
 
     def _stop(self, attempt: Attempt) -> None:
-        for running, one in self._running.items():
-            if one is attempt:
-                self._pools[self._tasks[attempt.job.task].pool].stop(running, attempt)
-                break
+        running = self._running.get(attempt)
+        if running is not None:
+            self._pools[self._tasks[attempt.job.task].pool].stop(running, attempt)
 
     def _time_is_over(self, attempt: Attempt, seconds: float) -> None:
         self.stop(attempt, TimedOut(f"ran longer than its timeout of {seconds:g} s"))

@@ -63,11 +63,10 @@ class Watchdog:
         """whether it is to be woken before a job begins"""
         self.checks: list[Callable[[], None]] = [hold_standard_descriptors]
         """what is looked at on the event loop at each question"""
-        self.running = 0
-        """how many jobs run, kept by the runner"""
 
-    def start(self) -> None:
-        """Watch the running event loop, from the thread that runs it."""
+    def start(self, busy: Callable[[], bool]) -> None:
+        """Watch the running event loop, from the thread that runs it. busy: whether jobs run."""
+        self._busy = busy
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         forked.watch_loop(self._loop)
@@ -91,7 +90,7 @@ class Watchdog:
                 self.asleep = True  # until the next job begins
                 if not self._ask():
                     return
-                if self.asleep and not self.running:
+                if self.asleep and not self._busy():
                     break
                 sleep(PAUSE_SECONDS)
 

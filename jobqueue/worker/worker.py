@@ -237,7 +237,7 @@ class Worker:
         ]
         if self._settings.maintenance:
             background.append(self._leader.run())
-        self._watchdog.start()
+        self._watchdog.start(lambda: self._runner.running > 0)
         try:
             async with Background(background):
                 return await self._work()

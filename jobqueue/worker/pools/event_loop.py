@@ -9,7 +9,7 @@ from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.worker.around_attempt import run_coroutine
 from jobqueue.worker.containment import forked
-from jobqueue.worker.ending import Ending, raised, returned
+from jobqueue.worker.ending import COMPLETED, Ending, raised, returned
 
 
 class EventLoop:
@@ -29,11 +29,13 @@ class EventLoop:
             else:
                 args, kwargs = task.signature.decode(attempt.job.args)
                 value = await task.function(*args, **kwargs)
-            forked.leave()
-            return returned(task, attempt, value)
+            if forked.here or task.returns or attempt.completed or attempt.overruled is not None:
+                forked.leave()
+                return returned(task, attempt, value)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             forked.leave()
             return raised(task, attempt, error)
+        return COMPLETED
 
     def stop(self, running: asyncio.Task[None], attempt: Attempt) -> None:  # noqa: ARG002
         """Cancel it; a coroutine may swallow that."""
