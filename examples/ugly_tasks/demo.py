@@ -1,7 +1,7 @@
 """Ugly tasks beside a thousand that behave: `make demo-ugly`.
 
-One worker process runs them all. In the end each ugly job has to have its own right verdict, and the
-thousand have to be done, once each.
+One worker process runs them all. In the end each ugly job has to have its own right verdict, and
+the thousand have to be done, once each.
 """
 
 from __future__ import annotations

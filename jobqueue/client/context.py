@@ -39,12 +39,11 @@ class Attempt:
     history: whether the job is kept when it has completed.
     loop: the worker's event loop; None where it has none for this attempt.
     report: takes in how far the job is, in any thread.
-    resources: what was opened for the process.
     """
 
     __slots__ = (
         "began", "completed", "given_up", "history", "in_transaction", "job", "loop", "overruled",
-        "pools", "report", "resources", "stopped",
+        "pools", "report", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -56,7 +55,6 @@ class Attempt:
         history: bool,  # noqa: FBT001 - by position, which is quicker
         *,
         loop: asyncio.AbstractEventLoop | None = None,
-        resources: Resources = NO_RESOURCES,
     ) -> None:
         self.job = job
         self.pools = pools
@@ -64,7 +62,6 @@ class Attempt:
         self.report = report
         self.history = history
         self.loop = loop
-        self.resources = resources
         self.in_transaction = False
         """whether a transaction of the job's own is open"""
         self.completed = False
@@ -92,15 +89,12 @@ class CurrentJob:
     queue: str
     attempt: int
     max_attempts: int
+    resources: Resources
+    """What the lifespans of the application have opened in this process, by name.
+
+    A name that none of them yields raises UnknownResource, a KeyError that lists those there.
+    """
     _attempt: Attempt
-
-    @property
-    def resources(self) -> Resources:
-        """What the lifespans of the application have opened in this process, by name.
-
-        A name that none of them yields raises UnknownResource, a KeyError that lists those there.
-        """
-        return self._attempt.resources
 
     @property
     def cancelled(self) -> bool:
@@ -171,6 +165,8 @@ LONGEST_PROGRESS = 500
 """Characters of a progress message; what is beyond is cut off."""
 
 current_attempt: ContextVar[Attempt] = ContextVar("jobqueue_current_attempt")
+current_resources = ContextVar("jobqueue_current_resources", default=NO_RESOURCES)
+"""The same for all jobs of a worker, so it is set once, in the context that they all begin with."""
 
 
 def current_job() -> CurrentJob:
@@ -185,7 +181,15 @@ def current_job() -> CurrentJob:
             "current_job(): no job runs here; call it from a task that a worker runs"
         ) from None
     job = attempt.job
-    return CurrentJob(UUID(job.id), job.task, job.queue, job.attempt, job.max_attempts, attempt)
+    return CurrentJob(
+        UUID(job.id),
+        job.task,
+        job.queue,
+        job.attempt,
+        job.max_attempts,
+        current_resources.get(),
+        attempt,
+    )
 
 
 def _progress(fraction: float, message: str) -> tuple[float, str]:

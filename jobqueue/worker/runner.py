@@ -10,7 +10,7 @@ from contextvars import Context, copy_context
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from jobqueue.client.context import Attempt, Report, current_attempt
+from jobqueue.client.context import Attempt, Report, current_attempt, current_resources
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
@@ -86,7 +86,6 @@ class Runner:
         self._pools = pools
         self._watchdog = watchdog
         self._report = report
-        self._resources = resources
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
@@ -97,6 +96,7 @@ class Runner:
         self._interrupted = 0
         # Each job starts from the worker's context, whatever the one before it left in its own.
         self._context = copy_context()
+        self._context.run(current_resources.set, resources)
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_check: asyncio.TimerHandle | None = None
@@ -206,7 +206,7 @@ class Runner:
             self._watchdog.wake()
         attempt = Attempt(
             job, self._connections, perf_counter(), self._report, plan.history,
-            loop=asyncio.get_running_loop(), resources=self._resources,
+            loop=asyncio.get_running_loop(),
         )  # fmt: skip
         running = _begin(self._attempt(line, plan, attempt), self._context.copy())
         if not running.done():

@@ -38,8 +38,7 @@ def test_the_last_word_is_in_the_books_while_the_job_runs(books: Books, kind: st
         async def pages() -> None:
             for page in range(1, 31):
                 current_job().progress(page / 30, f"page {page} of 30")
-            while not go_on.is_set():
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(go_on.wait, 20)
 
         task = pages
     else:

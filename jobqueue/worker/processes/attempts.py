@@ -15,9 +15,8 @@ from functools import partial
 from time import perf_counter
 from typing import Any, NoReturn
 
-from jobqueue.client.context import Attempt, current_attempt
+from jobqueue.client.context import Attempt, current_attempt, current_resources
 from jobqueue.client.queue import JobQueue
-from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.outcome import Interrupted, Kind
@@ -53,19 +52,12 @@ class ChildAttempt(Attempt):
     __slots__ = ("number",)
 
     def __init__(
-        self,
-        job: Claimed,
-        pools: Pools,
-        number: int,
-        output: Output,
-        *,
-        history: bool,
-        resources: Resources,
+        self, job: Claimed, pools: Pools, number: int, output: Output, *, history: bool
     ) -> None:
         def report(_: Claimed, fraction: float, message: str) -> None:
             output.say("progress", number, fraction, message)
 
-        super().__init__(job, pools, perf_counter(), report, history, resources=resources)
+        super().__init__(job, pools, perf_counter(), report, history)
         self.number = number
 
 
@@ -90,6 +82,7 @@ class Attempts:
         self._interrupts = interrupts
         self._output = output
         self._context = copy_context()
+        self._context.run(current_resources.set, self._lifespans.resources)
         self._loop: asyncio.Runner | None = None
         self._pid = os.getpid()
         self._handlers = {number: signal.getsignal(number) for number in GUARDED}
@@ -109,10 +102,7 @@ class Attempts:
             # Another release than the worker's. One that has the task may be elsewhere.
             return {"kind": Kind.HANDED_BACK, "refund": True, "delay_seconds": 1.0}, True
         self._output.begin(job.id, job.task)
-        attempt = ChildAttempt(
-            job, self._pools, number, self._output,
-            history=task.history, resources=self._lifespans.resources,
-        )  # fmt: skip
+        attempt = ChildAttempt(job, self._pools, number, self._output, history=task.history)
         fields, fit = self._context.copy().run(self._attempt, task, attempt, wants_result)
         self._output.end()
         fields["seconds"] = perf_counter() - began
