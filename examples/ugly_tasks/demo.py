@@ -1,12 +1,7 @@
 """Ugly tasks beside a thousand that behave: `make demo-ugly`.
 
-<<<<<<< HEAD
-One worker process runs them all. In the end each ugly job has to have its own right verdict, and
-the thousand have to be done, once each.
-=======
 One worker runs them all. In the end each ugly job has to have its own right verdict, and the
 thousand have to be done, once each.
->>>>>>> 690835de3cc2a837ed08df5737e9eff844dfc051
 """
 
 from __future__ import annotations

@@ -40,11 +40,7 @@ def test_the_last_word_is_in_the_books_while_the_job_runs(books: Books, kind: st
         async def pages() -> None:
             for page in range(1, 31):
                 current_job().progress(page / 30, f"page {page} of 30")
-<<<<<<< HEAD
-            await asyncio.to_thread(go_on.wait, 20)
-=======
             await auntil(go_on.is_set, what="the test has seen it")
->>>>>>> 690835de3cc2a837ed08df5737e9eff844dfc051
 
         task = pages
     else:
