@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# The suite in two processes, each with a server of its own; `make test PROCESSES=0` is one.
+PROCESSES ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check format test test-16 chaos demo bench bench-peers build clean
@@ -30,11 +33,11 @@ format: $(READY)  ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
 
 test: $(READY)  ## The test suite on PostgreSQL 18, and its store and system parts on 16
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	$(MAKE) test-16
 
 test-16: $(READY)  ## The store and system parts of the suite on PostgreSQL 16
-	JOBQUEUE_TEST_POSTGRES=16 $(BIN)/python -m pytest tests/store tests/system
+	JOBQUEUE_TEST_POSTGRES=16 $(PYTEST) tests/store tests/system
 
 chaos: $(READY)  ## Faults at random for MINUTES=2, by SEED if given, and the sums at the end
 	$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),2) $(if $(SEED),--seed $(SEED))

@@ -34,7 +34,8 @@ def thumbnail(width: int) -> None: ...
 def awkward(connection: str, items: int, args: int, kwargs: int, options: int = 0) -> None: ...
 
 
-LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+EARLIER = datetime(2020, 1, 31, 12, 30, 15, tzinfo=UTC)
+LATER = datetime(2120, 1, 31, 12, 30, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
             resize.using(run_at=LATER.astimezone(timezone(timedelta(hours=9)))),
             {"state": "scheduled", "run_at": LATER},
         ),
-        (resize.using(run_at=LATER - timedelta(days=2)), {"state": "available"}),
+        (resize.using(run_at=EARLIER), {"state": "available"}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else repr(value.options)[14:],
 )
