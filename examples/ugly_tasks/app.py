@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# ruff: noqa: ASYNC251, ASYNC210 - what is wrong with them is the point
+# ruff: noqa: ASYNC251 - what is wrong with them is the point
 import asyncio
 import os
 import signal

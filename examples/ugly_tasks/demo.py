@@ -1,6 +1,6 @@
 """Ugly tasks beside a thousand that behave: `make demo-ugly`.
 
-One worker process runs them all. In the end each ugly job has to have its own right verdict, and the
+One worker runs them all. In the end each ugly job has to have its own right verdict, and the
 thousand have to be done, once each.
 """
 

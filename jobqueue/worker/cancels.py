@@ -41,16 +41,12 @@ class Cancels:
                 await asyncio.wait_for(self.asked.wait(), pause)
             self.asked.clear()
             pause = self._seconds
-            leases = self._runner.in_hand()
-            if not leases:
+            if not self._runner.in_hand():
                 continue
             try:
-                requests = await self._link.run(workers.cancel_requests(self._lease.worker_id))
+                asked = await self._link.run(workers.cancel_requests(self._lease.worker_id))
             except psycopg.Error as error:
                 log.warning("cancel: the books cannot be asked (%s)", one_line(error))
                 continue
-            if requests:
-                wanted = {lease for _, lease in requests}
-                self._runner.cancel(wanted)
-                if not wanted <= leases:
-                    pause = min(pause, UNKNOWN_SECONDS)
+            if asked and self._runner.cancel(set(asked)) < len(asked):
+                pause = min(pause, UNKNOWN_SECONDS)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from math import inf
 from time import perf_counter
 
 import psycopg
 
 from jobqueue.core.errors import one_line
-from jobqueue.store import claims, jobs, workers
+from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.runner import Runner
+from jobqueue.worker.unheard import Unheard
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -46,6 +46,7 @@ class Claimer:
         runner: Runner,
         acker: Acker,
         lease: Lease,
+        unheard: Unheard,
         *,
         looks: Looks,
         poll_seconds: float,
@@ -55,6 +56,7 @@ class Claimer:
         self._runner = runner
         self._acker = acker
         self._lease = lease
+        self._unheard = unheard
         self._looks = looks
         self._poll_seconds = poll_seconds
         self._wake = wake
@@ -80,19 +82,13 @@ class Claimer:
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
-        settle_at = settle_later = inf
         while not self._stop.is_set():
             try:
-                if perf_counter() >= settle_at:
-                    await self._settle_claims()
-                    settle_at = settle_later
-                    settle_later = inf
+                await self._unheard.look()
                 await self._look()
                 pauses.reset()
             except psycopg.Error as error:
-                # Once now, and once more when a server that was held up has long begun it as well.
-                settle_at = 0.0
-                settle_later = perf_counter() + self._lease.seconds
+                self._unheard.doubt()
                 self._asleep = frozenset()  # whether the books say so is not known either
                 pause = pauses.next_seconds()
                 reason = one_line(error)
@@ -153,16 +149,6 @@ class Claimer:
             await _wait(self._wake, soonest - now)
             return {}
         return {queue: jobs for queue, jobs in wanted.items() if until[queue] <= now}
-
-    async def _settle_claims(self) -> None:
-        """Hand back what a claim that broke off may have taken without our hearing of it."""
-        # It may not have committed yet: the server learns late that nobody waits for it.
-        await self._lease.claims_are_over()
-        known = self._runner.in_hand() | self._acker.unrecorded()
-        unheard = await self._link.run(jobs.hand_back(self._lease.worker_id, known))
-        if unheard:
-            log.warning("claim: %d jobs of a claim that broke off were handed back", len(unheard))
-            await self._link.run(workers.wake(sorted(set(unheard))))
 
     async def _stay_awake(self) -> None:
         self._pause = FIRST_LOOK_SECONDS

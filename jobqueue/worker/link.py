@@ -37,6 +37,8 @@ class Link:
 
     Statements run one at a time, in the order they were asked for.
 
+    losses: how many connections were found to be broken so far.
+
     idle_timeout: after which the server ends a session that asks for nothing, as PostgreSQL reads
         it; `0` for never.
     pooled: a pooler may give each transaction another session, so nothing is left in any: neither
@@ -52,6 +54,7 @@ class Link:
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
+        self.losses = 0
 
     async def run(self, statement: Statement[Row]) -> list[Row]:
         """Execute `statement`.
@@ -64,11 +67,13 @@ class Link:
                 return await run_async(execute, statement)
             except psycopg.errors.ReadOnlySqlTransaction:
                 # A server that was demoted: connect anew, perhaps to another.
+                self.losses += 1
                 await self.close()
                 raise
             except BaseException:
                 # Failed or cancelled in the middle of the protocol: that session is over.
                 if self._connection is None or self._connection.closed or self._connection.broken:
+                    self.losses += 1
                     self._connection = self._execute = None
                 raise
 
@@ -119,6 +124,7 @@ class Link:
 
     async def _opened(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or self._connection.closed:
+            self.losses += self._connection is not None
             self._execute = None
             hold_standard_descriptors()
             self._connection = await psycopg.AsyncConnection.connect(

@@ -32,7 +32,7 @@ class Progress:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._said: dict[int, Said] = {}
+        self._said: dict[str, Said] = {}
         self._saying = threading.Lock()
         self._any = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,7 +41,7 @@ class Progress:
         """Take in how far a job is. May be called in any thread."""
         with self._saying:
             first = not self._said
-            self._said[job.lease] = (job, fraction, message)
+            self._said[job.id] = (job, fraction, message)
         if first and self._loop is not None:
             self._loop.call_soon_threadsafe(self._any.set)
 

@@ -154,15 +154,22 @@ class Runner:
         """Wait until no job runs."""
         await self._idle.wait()
 
-    def cancel(self, leases: Collection[int]) -> None:
-        """Stop the jobs that somebody cancelled, those in hand at once."""
+    def cancel(self, asked: Collection[tuple[str, int]]) -> int:
+        """Stop the jobs that somebody cancelled, those in hand at once. Gives how many are here.
+
+        asked: their ids and leases.
+        """
+        found = 0
         for line in self.lines.values():
-            for job in [job for job in line.buffer if job.lease in leases]:
+            for job in [job for job in line.buffer if (job.id, job.lease) in asked]:
                 line.buffer.remove(job)
                 self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
+                found += 1
         for attempt in self._running:
-            if attempt.job.lease in leases:
+            if (attempt.job.id, attempt.job.lease) in asked:
                 self.stops.stop(attempt, _cancelled())
+                found += 1
+        return found
 
     async def interrupt(self) -> int:
         """Stop what runs and hand it back at once. Gives how many jobs were handed back.

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
 from jobqueue.store import processed
 from jobqueue.store.database import executor, executor_async, to_conninfo, worker_conninfo
 from jobqueue.store.statement import run, run_async
 
+log = logging.getLogger("jobqueue.worker")
+
 # An unused connection is given up after so long.
 IDLE_SECONDS = 60.0
-WAIT_SECONDS = 3_600.0
+# While there is no server, the pools ask for it so often.
+TRY_SECONDS = 1.0
 
 
 class TransactionPools:
     """One pool for threads and one for the event loop, each made when first asked for.
+
+    Jobs wait for their turn here, first come first served, and for the database too: however long
+    it is gone, they go on a second after it is back. Left to itself a pool would wait for as long
+    again, and after five minutes forget those who wait.
 
     most: connections of each at most; further jobs wait for one.
     pooled: a pooler may give each transaction another session, so nothing is left in any.
@@ -33,6 +42,8 @@ class TransactionPools:
         self._pool: ConnectionPool[psycopg.Connection[Any]] | None = None
         self._apool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
         self._making = Lock()
+        self._turns = BoundedSemaphore(most)
+        self._aturns = asyncio.BoundedSemaphore(most)
 
     @contextmanager
     def connection(self) -> Generator[psycopg.Connection[Any]]:
@@ -46,9 +57,14 @@ class TransactionPools:
                     check=ConnectionPool.check_connection,
                     open=True,
                 )
-        # Inside transaction() psycopg refuses a commit by hand, which would part id and effects.
-        with self._pool.connection() as connection, connection.transaction():
-            yield connection
+        with self._turns:
+            connection = _taken(self._pool)
+            try:
+                # In it psycopg refuses a commit by hand, which would part id and effects.
+                with connection, connection.transaction():
+                    yield connection
+            finally:
+                self._pool.putconn(connection)
 
     @asynccontextmanager
     async def aconnection(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
@@ -61,8 +77,13 @@ class TransactionPools:
                 open=False,
             )
         await self._apool.open()  # does nothing when it is open
-        async with self._apool.connection() as connection, connection.transaction():
-            yield connection
+        async with self._aturns:
+            connection = await _ataken(self._apool)
+            try:
+                async with connection, connection.transaction():
+                    yield connection
+            finally:
+                await self._apool.putconn(connection)
 
     async def close(self) -> None:
         """Close what is idle; what threads still use ends with the process."""
@@ -78,8 +99,8 @@ class TransactionPools:
             "min_size": 0,
             "max_size": self._most,
             "max_idle": IDLE_SECONDS,
-            # A job that waits for its turn here is not at fault: its own timeout is what counts.
-            "timeout": WAIT_SECONDS,
+            "timeout": TRY_SECONDS,
+            "reconnect_timeout": TRY_SECONDS,
         }
 
 
@@ -91,3 +112,29 @@ def _configure(connection: psycopg.Connection[Any]) -> None:
 async def _aconfigure(connection: psycopg.AsyncConnection[Any]) -> None:
     await run_async(executor_async(connection), processed.session())
     await connection.commit()
+
+
+def _taken(pool: ConnectionPool[psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
+    """Take a connection from `pool`; as long as there is no server, go on asking for one."""
+    told = False
+    while True:
+        try:
+            return pool.getconn()
+        except PoolTimeout:
+            told = told or _tell()
+
+
+async def _ataken(
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]],
+) -> psycopg.AsyncConnection[Any]:
+    told = False
+    while True:
+        try:
+            return await pool.getconn()
+        except PoolTimeout:
+            told = told or _tell()
+
+
+def _tell() -> bool:
+    log.warning("transaction: no connection to the database yet; the job waits for one")
+    return True

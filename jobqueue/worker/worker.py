@@ -36,6 +36,7 @@ from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
 from jobqueue.worker.transaction_pools import TransactionPools
+from jobqueue.worker.unheard import Unheard
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
 from jobqueue.worker.watchdog import Watchdog
 
@@ -150,6 +151,7 @@ class Worker:
             self._runner,
             self._acker,
             self._lease,
+            Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
             looks=Looks(settings.queues, _priorities(jobs)),
             poll_seconds=settings.poll_seconds,
             wake=wake,
@@ -269,6 +271,10 @@ class Worker:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
+
+    def _known(self) -> set[int]:
+        """Give the leases of what is in hand, or whose outcome is not known to be recorded."""
+        return self._runner.in_hand() | self._acker.unrecorded()
 
     def _renewed_lease(self) -> None:
         """Start what waited while it was in doubt whether it is still this worker's."""

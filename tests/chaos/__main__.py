@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import re
 import shutil
 import signal
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import pooler
+from tests.chaos import notes, pooler
+from tests.chaos.application import RUNS
 from tests.chaos.battle import Battle, Settings
 from tests.chaos.checker import check
 from tests.chaos.evidence import Evidence, Violations
@@ -20,6 +23,10 @@ from tests.chaos.plan import Fault, make_plan, short_plan
 from tests.chaos.recovery import recoveries
 
 MOST_SHOWN = 20
+MOST_JOBS_TOLD = 5
+MOST_LINES_TOLD = 40
+
+JOB = re.compile(r"job ([0-9a-f-]{36})")
 
 
 def say(*lines: str) -> None:
@@ -62,6 +69,23 @@ def report(seed: int, evidence: Evidence, broken: dict[str, Violations]) -> str:
     )
 
 
+def background(folder: Path, broken: dict[str, Violations]) -> Iterator[str]:
+    """Give what is known of jobs that a rule broke for, and what the workers said last.
+
+    A machine that is gone when somebody reads this keeps no logs.
+    """
+    text = "\n".join(violation for violations in broken.values() for violation in violations)
+    jobs = set(list(dict.fromkeys(JOB.findall(text)))[:MOST_JOBS_TOLD])
+    yield "notes of some of these jobs:"
+    for note in notes.read(folder / RUNS):
+        if note["job"] in jobs:
+            yield f"    {note}"
+    for path in sorted(folder.glob("worker *.log")):
+        yield f"the last lines of {path.name}:"
+        lines = path.read_text(errors="replace").splitlines()
+        yield from (f"    {line}" for line in lines[-MOST_LINES_TOLD:])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=2.0)
@@ -97,6 +121,8 @@ def _fight_and_judge(seed: int, plan: list[Fault], given: argparse.Namespace) ->
             finished = True
         except (KeyboardInterrupt, asyncio.CancelledError):
             line = f"chaos seed {seed}; stopped before the end, with all that was started"
+            if broken:
+                say(*background(folder, broken))
         finally:
             if given.keep or broken or not finished:
                 kept = given.keep or Path(tempfile.gettempdir()) / f"chaos-{seed}"

@@ -55,6 +55,23 @@ def test_a_coroutine_is_cancelled_at_once(books: Books) -> None:
     assert told == [True]
 
 
+def test_others_that_were_claimed_together_with_it_are_left_alone(books: Books) -> None:
+    jobs = JobQueue()
+
+    @jobs.task
+    async def stalls(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    with books.connection.transaction():
+        short, long, other = (stalls.enqueue(books.connection, one) for one in (1, 60, 1))
+    cancel_when_it_runs(books, jobs, long)
+    assert [books.state(job) for job in (short, long, other)] == [
+        "completed",
+        "cancelled",
+        "completed",
+    ]
+
+
 def test_a_thread_is_told_at_its_next_checkpoint(books: Books) -> None:
     jobs = JobQueue()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from typing import Self
 
 import pytest
 
@@ -34,7 +35,7 @@ class Aside:
             target=lambda: self.loop.run_until_complete(self.worker.run())
         )
 
-    def __enter__(self) -> Aside:
+    def __enter__(self) -> Self:
         self.thread.start()
         return self
 
@@ -87,12 +88,11 @@ def test_a_loop_that_never_comes_back_does_not_keep_its_jobs_for_ever(
 
     @jobs.task(queue="blocked")
     async def blocks() -> None:
-        if books_of_blocker and not again:
+        if not again:
             again.append(1)
             blocks_the_loop(4.0)
 
     again: list[int] = []
-    books_of_blocker = True
     blocker = blocks.enqueue(books.connection)
     caplog.set_level(logging.WARNING)
     settings = {"lease_seconds": LEASE_SECONDS, "longest_block_seconds": 1.0}

@@ -123,7 +123,7 @@ class Processes:
         """Tell a job, if it runs, that it is to stop; it is not stopped by that alone."""
         for child in self._children:
             for call in child.pending:
-                if call.job.lease == job.lease:
+                if call.job.id == job.id and call.job.lease == job.lease:
                     child.cancelled(call)
 
     async def close(self, grace_seconds: float = 0.0) -> None:
