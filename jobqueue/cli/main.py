@@ -19,6 +19,7 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     JobQueueError,
+    ResultError,
     SchemaError,
     one_line,
 )
@@ -81,6 +82,8 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return one_line(error), Exit.SCHEMA
         case DatabaseUnavailable():
             return one_line(error), Exit.DATABASE
+        case ResultError():
+            return one_line(error), Exit.FAILED
         case JobQueueError():
             return one_line(error), Exit.USAGE
         case psycopg.errors.UndefinedTable():
