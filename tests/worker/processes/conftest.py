@@ -1,7 +1,7 @@
 """Of the pool of processes a quick part is always tested here; the rest when it is asked for.
 
-The worker's own tests (tests/worker/test_process_pool.py, tests/system/test_ugly_tasks.py) go through
-it as well. JOBQUEUE_TEST_PROCESSES=1 runs all of them, which takes some minutes: most start a child.
+Tests of workers (tests/worker/test_process_pool.py, tests/system/test_ugly_tasks.py) go through it
+as well. JOBQUEUE_TEST_PROCESSES=1 runs all of these, which takes some minutes: most start a child.
 """
 
 from __future__ import annotations
