@@ -21,6 +21,7 @@ from jobqueue.core.errors import (
     DatabaseUnavailable,
     JobQueueError,
     LifespanError,
+    ResultError,
     SchemaError,
     one_line,
 )
@@ -87,6 +88,8 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return one_line(error), Exit.DATABASE
         case LifespanError():
             return one_line(error), Exit.RESOURCES
+        case ResultError():
+            return one_line(error), Exit.FAILED
         case JobQueueError():
             return one_line(error), Exit.USAGE
         case psycopg.errors.UndefinedTable():

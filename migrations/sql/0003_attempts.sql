@@ -452,13 +452,20 @@ LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $bod
 DECLARE
     woken text;
 BEGIN
-    -- What was asked of the attempt that failed is not asked of the next.
-    DELETE FROM jobqueue.cancel_requests WHERE job_id = ANY (redrive_many_v1.ids);
     RETURN QUERY
     WITH back AS (
         DELETE FROM jobqueue.dead_letters AS dead
         WHERE dead.id = ANY (redrive_many_v1.ids)
         RETURNING dead.*
+    ),
+    forgotten AS (
+        -- What was asked of the attempt that failed is not asked of the next. One that is locked is
+        -- being forgotten already.
+        DELETE FROM jobqueue.cancel_requests
+        WHERE ctid = ANY (ARRAY(
+            SELECT asked.ctid FROM jobqueue.cancel_requests AS asked
+            WHERE asked.job_id = ANY (ARRAY(SELECT id FROM back))
+            FOR UPDATE SKIP LOCKED))
     )
     INSERT INTO jobqueue.jobs (
         id, run_at, enqueued_at, priority, attempt, max_attempts, state, queue, task, args, errors,

@@ -235,6 +235,16 @@ def test_a_job_that_died_and_is_redriven_is_not_cancelled_by_what_was_asked_befo
     assert asked(session) == 0
 
 
+@pytest.mark.parametrize("act", ["redrive_v1", "retry_v1"])
+def test_what_is_done_for_dead_letters_forgets_nothing_that_was_asked_of_a_running_job(
+    session, act
+):
+    worker, job = run_one(session)
+    ask(session, job)
+    session.execute(f"SELECT jobqueue.{act}(%s)".encode(), [job.id])
+    assert do(session, workers.cancel_requests(worker)) == [(job.id, job.lease)]
+
+
 def test_what_was_asked_is_shown_until_the_attempt_has_ended(session):
     _, job = run_one(session)
     assert show(session, job.id).cancel_requested_at is None

@@ -24,8 +24,11 @@ cancelled AS (
 ),
 forgotten AS (
     DELETE FROM jobqueue.cancel_requests
-    WHERE job_id <> ALL (ARRAY(
-        SELECT job.id FROM jobqueue.jobs AS job
-        WHERE job.id = ANY (ARRAY(SELECT job_id FROM jobqueue.cancel_requests))))
+    WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM jobqueue.cancel_requests
+        WHERE job_id <> ALL (ARRAY(
+            SELECT job.id FROM jobqueue.jobs AS job
+            WHERE job.id = ANY (ARRAY(SELECT job_id FROM jobqueue.cancel_requests))))
+        FOR UPDATE SKIP LOCKED))
 )
 SELECT count(*) FROM cancelled
