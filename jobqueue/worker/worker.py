@@ -44,8 +44,6 @@ log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
-# How long closing the application's resources may take, all of them together.
-CLOSE_SECONDS = 5.0
 
 
 # The leader's session is never idle for so long while the leader lives. A frozen one loses the
@@ -220,7 +218,7 @@ class Worker:
         try:
             farewell = await self._live()
         finally:
-            left = await self._lifespans.leave(CLOSE_SECONDS)
+            left = await self._lifespans.leave()
         return replace(farewell, coroutines_left=farewell.coroutines_left + left)
 
     async def _live(self) -> Farewell:
@@ -308,7 +306,7 @@ class Worker:
                 await first_contact(self._listens, self._settings.connect_seconds)
             try:
                 await self._look_at_sessions()
-                await self._lifespans.enter(CLOSE_SECONDS)
+                await self._lifespans.enter()
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:

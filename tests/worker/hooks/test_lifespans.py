@@ -20,7 +20,6 @@ from jobqueue import (
     current_job,
 )
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.worker import worker as worker_module
 from jobqueue.worker.worker import Farewell, Worker
 from tests.waiting import auntil
 from tests.worker.books import Books
@@ -280,11 +279,9 @@ def test_what_goes_wrong_at_the_close_is_logged_and_the_others_are_closed(
 def test_one_that_hangs_at_the_close_holds_up_neither_the_worker_nor_the_others(
     books: Books,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     release: threading.Event,
     is_async: bool,
 ) -> None:
-    monkeypatch.setattr(worker_module, "CLOSE_SECONDS", 0.6)
     jobs = with_task()
     notes: list[str] = []
 
@@ -309,6 +306,7 @@ def test_one_that_hangs_at_the_close_holds_up_neither_the_worker_nor_the_others(
 
     async def scenario() -> tuple[Farewell, float]:
         async with running(jobs, books.url) as it:
+            it.worker._lifespans._close_seconds = 0.6
             await auntil(
                 lambda: books.value("SELECT count(*) FROM jobqueue.workers"), what="it has started"
             )
