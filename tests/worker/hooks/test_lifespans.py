@@ -213,7 +213,9 @@ REFUSED: dict[Callable[..., Any], str] = {
 }
 
 
-@pytest.mark.parametrize(("function", "words"), REFUSED.items(), ids=lambda one: str(one)[:24])
+@pytest.mark.parametrize(
+    ("function", "words"), REFUSED.items(), ids=[it.__name__ for it in REFUSED]
+)
 def test_a_worker_without_its_resources_does_not_start_and_closes_those_it_has(
     books: Books, function: Any, words: str
 ) -> None:
