@@ -56,13 +56,13 @@ def decide(world: World, by: Transaction, ask: Ask, own_id: UUID | None = None) 
             _want(world, by, made, Thing("once", ask.once), Mode.WRITE)
             made.took_once = True
     if ask.unique is not None and made.outcome != "contested" and not made.waits_for:
-        _decide_unique(world, by, made, ask, *ask.unique)
+        _decide_unique(world, by, made, ask)
     return made
 
 
-def _decide_unique(
-    world: World, by: Transaction, made: Decision, ask: Ask, key: str, replaces: bool
-) -> None:
+def _decide_unique(world: World, by: Transaction, made: Decision, ask: Ask) -> None:
+    assert ask.unique is not None
+    key, replaces = ask.unique
     waiting = next(iter(world.which(by, lambda job: job.unique == key)), None)
     if waiting and not replaces and not world.held(by, "job", waiting.id, Mode.SHARE):
         made.locks[Thing("job", waiting.id)] = Mode.SHARE
