@@ -16,6 +16,7 @@ import psycopg
 from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
+from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
@@ -184,10 +185,10 @@ class Lease:
         with suppress(psycopg.Error, TimeoutError):
             await asyncio.wait_for(self.beat(), DRAIN_SECONDS)
 
-    async def leave(self, unrecorded: Collection[int]) -> None:
+    async def leave(self, unrecorded: Collection[Held]) -> None:
         """Strike the worker off, and hand back what the books say it runs and it never began.
 
-        unrecorded: leases whose outcomes could not be recorded. If there are any the worker stays
+        unrecorded: jobs whose outcomes could not be recorded. If there are any the worker stays
             in the books until its lease expires, and those attempts count.
         """
         # One that broke off may still commit, and its jobs would be nobody's.

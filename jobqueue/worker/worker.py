@@ -18,6 +18,7 @@ from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
+from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
@@ -55,7 +56,7 @@ LEADER_IDLE_TIMEOUT = "3s"
 class Farewell:
     """How a worker ended.
 
-    interrupted: jobs it stopped and handed back, and claims whose outcomes it could not record.
+    interrupted: jobs it stopped and handed back, and those whose outcomes it could not record.
     threads_left, coroutines_left: those that run on regardless.
     replace: it stopped by itself, for another to be started: too many of its slots were lost.
     """
@@ -270,8 +271,8 @@ class Worker:
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
 
-    def _known(self) -> set[int]:
-        """Give the leases of what is in hand, or whose outcome is not known to be recorded."""
+    def _known(self) -> set[Held]:
+        """Give what is in hand, or whose outcome is not known to be recorded."""
         return self._runner.in_hand() | self._acker.unrecorded()
 
     def _renewed_lease(self) -> None:
@@ -365,7 +366,7 @@ class Worker:
             await asyncio.wait_for(self._acker.settle(), patience)
         if unrecorded := len(self._acker.unrecorded()):
             log.error(
-                "worker %s: outcomes of %d claims could not be recorded; those jobs run again "
+                "worker %s: outcomes of %d jobs could not be recorded; those jobs run again "
                 "when its lease has expired",
                 self._lease.name,
                 unrecorded,
