@@ -1,7 +1,8 @@
 -- Record completed attempts: the jobs move to history in the same statement.
 -- Fenced by (id, lease): what is no longer held under the lease is left alone, and its id given back
 -- as stale. ids, leases, run_ms: array literals of equal length.
--- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join.
+-- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join; walking the index
+-- takes them by id, as whatever else takes several does (schema/session).
 WITH ack AS (
     SELECT *
     FROM unnest(%(ids)s::uuid[], %(leases)s::bigint[], %(run_ms)s::real[])
