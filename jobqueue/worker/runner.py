@@ -33,6 +33,7 @@ LONGEST_WAIT_SECONDS = 0.1
 LAST_SECONDS = 1.0
 
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
+NOT_BEGUN = Ending(UNSTARTED)
 
 
 class Plan(NamedTuple):
@@ -235,7 +236,8 @@ class Runner:
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
             current_attempt.set(attempt)
-            ending = await plan.run(plan.task, attempt)
+            # A task begins a moment after it was made, and the worker may have been frozen in it.
+            ending = await plan.run(plan.task, attempt) if self._holds() else NOT_BEGUN
             seconds = perf_counter() - attempt.began
             if attempt.given_up:
                 self._stopped_after_all(line, attempt)

@@ -129,6 +129,7 @@ class Worker:
             pooled=pooled,
             application=application,
             imports=imports,
+            lease=self._lease,
             begun=self._begun,
         )
         self._runner = Runner(

@@ -13,6 +13,7 @@ from typing import Any
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
+from jobqueue.core.outcome import NotBegun
 from jobqueue.worker.around_attempt import run_plain
 from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
@@ -26,14 +27,19 @@ NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
 class Call:
     """A function on its way through the pool. ended: resolved with what it returned or raised."""
 
-    __slots__ = ("args", "context", "ended", "function", "given_up", "kwargs", "loop")
+    __slots__ = ("args", "context", "ended", "function", "given_up", "kwargs", "loop", "may_begin")
 
     def __init__(
-        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+        self,
+        function: Callable[..., Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+        may_begin: Callable[[], bool],
     ) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
+        self.may_begin = may_begin
         self.context = copy_context()
         self.loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Result] = self.loop.create_future()
@@ -41,6 +47,9 @@ class Call:
 
     def run(self) -> Result:
         """Call the function. Its error is a value: some, StopIteration for one, cannot cross."""
+        # The worker may have been frozen while this was on its way.
+        if not self.may_begin():
+            return None, NotBegun()
         try:
             value = self.context.run(self.function, *self.args, **self.kwargs)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
@@ -59,14 +68,16 @@ class Threads:
 
     most: threads; they are started when they are needed.
     limited: whether there are fewer than there may be jobs at once.
+    may_begin: whether a function that is on its way may still begin; asked in its thread.
     """
 
     sure = False
     tells_begin = False
 
-    def __init__(self, most: int, *, limited: bool = False) -> None:
+    def __init__(self, most: int, *, limited: bool = False, may_begin: Callable[[], bool]) -> None:
         self._most = most
         self._limited = limited
+        self._may_begin = may_begin
         self._waiting: SimpleQueue[Call | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unfinished = 0
@@ -102,7 +113,7 @@ class Threads:
         self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401 - whatever it returns
         """Run `function` and give what it returns. Raises what it raises."""
-        call = Call(function, args, kwargs)
+        call = Call(function, args, kwargs, self._may_begin)
         self._unfinished += 1
         if self._unfinished > len(self._threads) < self._most:
             self._start_thread()
