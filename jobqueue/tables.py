@@ -6,7 +6,7 @@
     session.execute(select(all_jobs.c.state, func.count()).group_by(all_jobs.c.state))
 
 The migrations make the tables; this only describes them, and a test holds the two equal. Query
-them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v1` and its like).
+them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
 """
 
 from sqlalchemy import (
@@ -94,6 +94,9 @@ jobs = Table(
     Column("unique_hash", BYTEA),
     Column("unique_asked", MOMENT),
     Column("contested", JSONB),
+    Column("timeout_seconds", REAL),
+    Column("progress", REAL),
+    Column("progress_message", TEXT),
 )
 Index(
     "jobs_claim",
@@ -135,6 +138,7 @@ job_history = Table(
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False),
     Column("errors", JSONB),
+    Column("result", JSONB),
     postgresql_partition_by="RANGE (finished_at)",
 )
 Index("job_history_id", job_history.c.id)
@@ -155,6 +159,7 @@ dead_letters = Table(
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False),
     Column("errors", JSONB, nullable=False),
+    Column("timeout_seconds", REAL),
 )
 Index("dead_letters_finished_at", dead_letters.c.finished_at)
 
@@ -176,6 +181,11 @@ all_jobs = Table(
     Column("finished_at", MOMENT),
     Column("run_ms", REAL),
     Column("worker_id", BigInteger),
+    Column("timeout_seconds", REAL),
+    Column("progress", REAL),
+    Column("progress_message", TEXT),
+    Column("cancel_requested_at", MOMENT),
+    Column("result", JSONB),
     info={"is_view": True},
 )
 
@@ -229,6 +239,13 @@ processed_ids = Table(
     Column("processed_at", MOMENT, nullable=False, server_default=text("now()")),
 )
 Index("processed_ids_processed_at", processed_ids.c.processed_at)
+
+cancel_requests = Table(
+    "cancel_requests",
+    metadata,
+    Column("job_id", UUID, primary_key=True),
+    Column("requested_at", MOMENT, primary_key=True, server_default=text("clock_timestamp()")),
+)
 
 idempotency_keys = Table(
     "idempotency_keys",

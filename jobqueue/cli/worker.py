@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,7 +35,7 @@ def worker(
         str,
         typer.Argument(
             metavar="MODULE:NAME",
-            help="Where your JobQueue is, as in [bold]myapp.jobs:jobs[/].",
+            help="Where your JobQueue is, as in [bold]myapp:jobs[/].",
             show_default=False,
         ),
     ],
@@ -109,6 +110,47 @@ def worker(
             help="Whether this worker may become the leader, which promotes, rescues and prunes."
         ),
     ] = True,
+    pool_threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads for plain functions. Default: one for each job at once.",
+            show_default=False,
+        ),
+    ] = None,
+    pool_processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Child processes for tasks with pool='process'. Default: one for each core.",
+            show_default=False,
+        ),
+    ] = None,
+    process_jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Replace such a child process after so many jobs.",
+            show_default=False,
+        ),
+    ] = None,
+    process_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Replace such a child process when it holds more after a job, as in 500MB.",
+            show_default=False,
+        ),
+    ] = None,
+    process_address_space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Let no allocation of such a child process go beyond this: it raises MemoryError "
+            "in the job.",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int,
         typer.Option(
@@ -138,7 +180,8 @@ def worker(
 ) -> None:
     """Run the jobs of an application's tasks.
 
-    async tasks run on the event loop, plain functions in threads. SIGTERM or SIGINT: claim nothing
+    async tasks run on the event loop, plain functions in threads, tasks with pool="process" in
+    child processes. SIGTERM or SIGINT: claim nothing
     more, finish what runs within the grace time, exit 0. What is not done by then is interrupted
     and handed back for another worker, and the exit code is 5. A second signal skips the wait.
     With several processes SIGHUP puts new ones in their places, one after the other.
@@ -160,16 +203,25 @@ def worker(
         processed_days=processed_days,
         transaction_connections=transaction_connections,
         maintenance=maintenance,
+        pool_threads=pool_threads,
+        pool_processes=pool_processes,
+        process_jobs=process_jobs,
+        process_memory_bytes=_size(process_memory, "--process-memory"),
+        process_address_bytes=_size(process_address_space, "--process-address-space"),
     )
     url = database_url or jobs.database_url
     to_conninfo(url)  # a bad one is said before anything starts
+    kind = Worker if supervised is None else partial(SupervisedWorker, end=supervised.end)
     raise typer.Exit(
         run(
-            SupervisedWorker(
-                jobs, settings, supervised.end, database_url=url, direct_url=direct_url
+            kind(
+                jobs,
+                settings,
+                database_url=url,
+                direct_url=direct_url,
+                application=application,
+                imports=imports or (),
             )
-            if supervised
-            else Worker(jobs, settings, database_url=url, direct_url=direct_url)
         )
     )
 
@@ -184,9 +236,13 @@ def _supervision(
     return SupervisorSettings(
         processes=processes,
         grace_seconds=grace,
-        most_memory=None if max_memory is None else parse_size(max_memory),
+        most_memory=_size(max_memory, "--max-memory"),
         watched=Path.cwd() if reload else None,
     )
+
+
+def _size(text: str | None, option: str) -> int | None:
+    return None if text is None else parse_size(text, option)
 
 
 def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[str, int]:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
 from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement
+from jobqueue.worker.clock import clock
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
 
@@ -31,14 +31,6 @@ INHERIT_SECONDS = 2.0
 FAILED_PAUSE_SECONDS = 0.5
 # Between questions whether a claim that broke off is over.
 CLAIMS_PAUSE_SECONDS = 0.05
-
-
-def clock() -> float:
-    """Give seconds that go on while the process, or the whole machine, is suspended."""
-    return time.clock_gettime(CLOCK)
-
-
-CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Lease:
@@ -71,15 +63,40 @@ class Lease:
         It can only be too careful: the lease is counted from before it was asked for. Source:
         Gray and Cheriton, "Leases", 1989.
         """
-        if clock() < self._ends:
+        if self.lasts():
             return True
         self._doubt.set()
         return False
+
+    def lasts(self) -> bool:
+        """Whether it lasts, by this machine's own clock. May be asked in any thread."""
+        return clock() < self._ends
+
+    @property
+    def ends(self) -> float:
+        """When it ends, by `clock`, unless it is renewed."""
+        return self._ends
 
     @property
     def seconds(self) -> float:
         """How long it lasts without a heartbeat."""
         return self._settings.lease_seconds
+
+    @property
+    def due(self) -> bool:
+        """Whether a heartbeat is due, or more than due."""
+        left = self._ends - clock()
+        return left < self._settings.lease_seconds - self._settings.heartbeat_seconds
+
+    def renewal(self) -> Statement[int]:
+        """Give the statement that renews the lease; no row: it was lost."""
+        return workers.heartbeat(
+            self.worker_id, lease_seconds=self._settings.lease_seconds, draining=self.draining
+        )
+
+    def was_renewed(self, asked: float) -> None:
+        """Learn that the lease was renewed. asked: when that was asked for, by `clock`."""
+        self._ends = max(self._ends, asked + self._settings.lease_seconds)
 
     async def claims_are_over(self) -> None:
         """Wait until no claim of this worker is under way; heartbeats go on meanwhile."""
@@ -146,13 +163,7 @@ class Lease:
     async def beat(self) -> None:
         """Renew the lease, or enter the books anew if it was lost."""
         asked = clock()
-        alive = await self._link.run(
-            workers.heartbeat(
-                self.worker_id,
-                lease_seconds=self._settings.lease_seconds,
-                draining=self.draining,
-            )
-        )
+        alive = await self._link.run(self.renewal())
         if alive:
             in_doubt = self._doubt.is_set() or clock() >= self._ends
             self._ends = asked + self._settings.lease_seconds

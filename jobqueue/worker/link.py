@@ -18,6 +18,7 @@ from jobqueue.store.database import (
     worker_conninfo,
 )
 from jobqueue.store.statement import ExecuteAsync, Statement, first, run_async, sql
+from jobqueue.worker.containment import forked, hold_standard_descriptors
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -125,9 +126,11 @@ class Link:
         if self._connection is None or self._connection.closed:
             self.losses += self._connection is not None
             self._execute = None
+            hold_standard_descriptors()
             self._connection = await psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, prepare_threshold=None
             )
+            forked.watch_connection(self._connection)
         return self._connection
 
     async def _set_up(self) -> ExecuteAsync:

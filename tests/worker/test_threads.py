@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from jobqueue.worker.threads import Threads
+from jobqueue.worker.pools.threads import Threads
 from tests.waiting import auntil, until
 from tests.worker.playing import play
 
@@ -19,7 +19,7 @@ word: ContextVar[str] = ContextVar("word", default="none")
 
 @contextmanager
 def pool(most: int) -> Iterator[Threads]:
-    threads = Threads(most)
+    threads = Threads(most, may_begin=lambda: True)
     try:
         yield threads
     finally:

@@ -13,7 +13,11 @@ from jobqueue import __version__
 from jobqueue.core.outcome import Interrupted, Kind, describe
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.processes.calls import Call, ProcessDied
-from jobqueue.worker.processes.child_process import ChildProcess
+from jobqueue.worker.processes.child_process import (
+    AHEAD_SECONDS,
+    MOST_PENDING,
+    ChildProcess,
+)
 from jobqueue.worker.processes.messages import Limits, Outcome, Setup
 from jobqueue.worker.processes.output_reader import OutputReader
 
@@ -45,6 +49,8 @@ class Processes:
     size: one for each processor if None.
     database_url: for the transactions of jobs; the JobQueue's own if None.
     pooled: that URL leads through a pooler in transaction mode.
+    lease_ends: gives until when jobs may begin, by `clock`; None: at any time. A child is not
+        frozen with its worker, and would begin what others have by then.
     """
 
     def __init__(
@@ -56,6 +62,7 @@ class Processes:
         database_url: str | None = None,
         pooled: bool = False,
         limits: Limits | None = None,
+        lease_ends: Callable[[], float] | None = None,
     ) -> None:
         self.size = processors() if size is None else size
         self._application = application
@@ -63,6 +70,7 @@ class Processes:
         self._database_url = database_url
         self._pooled = pooled
         self._limits = limits or Limits()
+        self._lease_ends = lease_ends
         self._children: set[ChildProcess] = set()
         self._outputs: set[OutputReader] = set()
         self._starting: set[asyncio.Task[None]] = set()
@@ -80,6 +88,11 @@ class Processes:
         """How many more jobs would have a process of their own."""
         busy = sum(1 for child in self._children if child.pending)
         return max(0, self.size - busy - len(self._waiting))
+
+    def most(self, task: str) -> int:
+        """How many jobs may be here at once for one of this task to begin soon."""
+        short = self._seconds.get(task, UNKNOWN_SECONDS) <= AHEAD_SECONDS
+        return self.size * MOST_PENDING if short else self.size
 
     async def call(
         self,
@@ -111,10 +124,10 @@ class Processes:
         return call.outcome()
 
     def cancelled(self, job: Claimed) -> None:
-        """Tell a job, if it runs, that somebody cancelled it; it is not stopped by that alone."""
+        """Tell a job, if it runs, that it is to stop; it is not stopped by that alone."""
         for child in self._children:
             for call in child.pending:
-                if call.job.lease == job.lease:
+                if call.job.id == job.id and call.job.lease == job.lease:
                     child.cancelled(call)
 
     async def close(self, grace_seconds: float = 0.0) -> None:
@@ -216,6 +229,7 @@ class Processes:
     def _fill(self) -> None:
         self._will_fill = False
         given: set[ChildProcess] = set()
+        begins_until = None if self._lease_ends is None else self._lease_ends()
         while self._waiting:
             child = min(
                 (one for one in self._children if one.has_room),
@@ -227,6 +241,7 @@ class Processes:
             call = self._waiting.popleft()
             if call.ended.done():
                 continue  # cancelled at this very moment
+            call.begins_until = begins_until
             child.add(call, self._seconds.get(call.job.task, UNKNOWN_SECONDS))
             given.add(child)
         for child in given:
