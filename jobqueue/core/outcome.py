@@ -105,8 +105,10 @@ def judge(
         return Verdict(Kind.SNOOZED, delay_seconds=error.after_seconds, refund=True)
     if isinstance(error, Cancel):
         return Verdict(Kind.CANCELLED, error=error)
-    if isinstance(error, Interrupted | NotBegun):
+    if isinstance(error, Interrupted):
         return Verdict(Kind.HANDED_BACK, refund=True, error=error)
+    if isinstance(error, NotBegun):
+        return Verdict(Kind.HANDED_BACK, refund=True)  # nothing ran, so nothing is kept of it
     hopeless = isinstance(error, (InvalidArguments, *retry.give_up_on))
     if hopeless or attempt >= max_attempts:
         return Verdict(Kind.DEAD, error=error)

@@ -129,6 +129,8 @@ def test_a_job_on_its_way_to_its_function_does_not_begin_after_the_freeze(
     # It ran once; the attempt that did not begin counts if it was lost.
     assert attempts == [2 if lost else 1]
     assert books.states() == {"completed": 1}
+    [(errors,)] = books.rows("SELECT errors FROM jobqueue.job_history")
+    assert [error["error"] for error in errors or []] == (["WorkerLost"] if lost else [])
 
 
 def test_a_worker_in_doubt_goes_on_however_late_its_heartbeat_is_answered(

@@ -21,6 +21,7 @@ from jobqueue.worker.ending import Ending, raised, returned
 Result = tuple[Any, BaseException | None]
 """What a function returned, or what it raised."""
 
+IN_DOUBT = "the worker's lease was in doubt before the job began"
 NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
 
 
@@ -49,7 +50,7 @@ class Call:
         """Call the function. Its error is a value: some, StopIteration for one, cannot cross."""
         # The worker may have been frozen while this was on its way.
         if not self.may_begin():
-            return None, NotBegun()
+            return None, NotBegun(IN_DOUBT)
         try:
             value = self.context.run(self.function, *self.args, **self.kwargs)
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
