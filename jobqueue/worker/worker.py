@@ -367,8 +367,8 @@ class Worker:
             await asyncio.wait_for(self._acker.settle(), patience)
         if unrecorded := len(self._acker.unrecorded()):
             log.error(
-                "worker %s: outcomes of %d jobs could not be recorded; those jobs run again "
-                "when its lease has expired",
+                "worker %s: outcomes that could not be recorded: %d; those jobs run again when "
+                "its lease has expired",
                 self._lease.name,
                 unrecorded,
             )
