@@ -85,6 +85,7 @@ def test_settings_that_make_no_sense_are_wrong_usage(bare_shell: Shell) -> None:
     cases = {
         ("--queue", "email=many"): "'many' is not a number",
         ("--queue", "email", "--queue", "email=2"): "named twice",
+        ("--queue", "email:5"): "queue 'email:5': a colon sets no number; write email=5",
         ("--queue", "email=0"): "concurrency 0: out of range",
         ("--concurrency", "0"): "concurrency 0: out of range",
         ("--grace", "soon"): "not a duration",

@@ -56,7 +56,7 @@ def test_workers_are_given_the_time_they_take_to_stop(name: str) -> None:
 
 
 def test_every_page_gives_a_process_manager_the_same_time() -> None:
-    told = r"(?:TimeoutStopSec=|terminationGracePeriodSeconds: |stop.timeout |stop_grace_period: )(\d+)"
+    told = r"(?:TimeoutStopSec=|GracePeriodSeconds: |stop.timeout |stop_grace_period: )(\d+)"
     pages = {**FILES, "docs/workers.md": GUIDE}
     found = {name: set(re.findall(told, text)) for name, text in pages.items()}
     assert set.union(*found.values()) == {"65"}, found
