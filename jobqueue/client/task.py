@@ -98,7 +98,7 @@ class Task(Generic[P, R]):
         """Enqueue one job in the transaction of `connection`.
 
         Raises ArgumentError if the arguments do not fit, before anything is sent, and
-        UnsupportedConnection if it is not a synchronous connection of a known kind.
+        UnsupportedConnection if there is none, or it is not a synchronous one of a known kind.
         """
         execute = connections.adapted(connection).execute
         values = self.signature.bind(args, kwargs)
@@ -117,6 +117,10 @@ class Task(Generic[P, R]):
             with around_one(self, values, statement) as around:
                 return around.gives((await ask_async(execute, statement))[0])
         return (await ask_async(execute, statement))[0]
+
+    # To a type checker the connection has to be there. Where it is forgotten all the same, Python's
+    # own error would name no remedy: that of the adapters does, for None.
+    enqueue.__defaults__ = aenqueue.__defaults__ = (None,)
 
     def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.
