@@ -15,7 +15,6 @@ from jobqueue.client.hooks import Hooks
 from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
-from jobqueue.core.errors import TaskError
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
 from jobqueue.core.pools import Pool, choose_pool
 from jobqueue.core.retry import Retry
@@ -56,11 +55,6 @@ class Task(Generic[P, R]):
         returns: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TaskError(
-                f"task {name!r}: is a generator, which calling does not run; "
-                "write a function or coroutine that loops over it"
-            )
         self.name = name
         self.function = function
         self.options = options

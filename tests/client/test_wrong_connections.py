@@ -107,7 +107,7 @@ def test_a_sqlalchemy_connection_to_another_database_is_refused_by_its_driver():
 
 
 def test_a_forgotten_connection_is_told_what_to_do():
-    for call in (lambda: resize.enqueue(), lambda: resize.enqueue(width=1)):
+    for call in (resize.enqueue, lambda: resize.enqueue(width=1)):
         with pytest.raises(UnsupportedConnection, match="none is given; pass it first") as refused:
             call()
         assert str(refused.value).endswith("in a transaction of its own use task.enqueue_now(...)")
