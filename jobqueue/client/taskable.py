@@ -9,12 +9,12 @@ from jobqueue.core.errors import TaskError
 
 def check_taskable(name: str, function: object) -> None:
     """Raise TaskError if calling `function` with a job's arguments could not run it."""
-    if isinstance(function, staticmethod | classmethod):
-        kind = type(function).__name__
-        raise TaskError(
-            f"task {name!r}: is a {kind}; write a function outside the class, or a staticmethod "
-            "with @staticmethod above @jobs.task"
-        )
+    for kind in (staticmethod, classmethod):
+        if isinstance(function, kind):
+            raise TaskError(
+                f"task {name!r}: is a {kind.__name__}; write a function outside the class, or a "
+                "staticmethod with @staticmethod above @jobs.task"
+            )
     if not callable(function):
         raise TaskError(f"task {function!r}: not a function; write @jobs.task above one")
     if _is_method(function):
