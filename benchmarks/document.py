@@ -35,7 +35,7 @@ def main() -> int:
     DOCUMENT.write_text(with_figures(text, figures(ours, peers)), encoding="utf-8")
     print(f"written to {DOCUMENT}")
     if not plot.available():
-        print("no plot: matplotlib is not installed; run: pip install --group plot")
+        print("no plot: matplotlib is not installed; run: .venv/bin/pip install --group plot")
         return 1
     plot.draw(PLOT, ours, peers)
     print(f"drawn in {PLOT}")

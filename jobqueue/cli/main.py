@@ -19,6 +19,7 @@ from jobqueue.cli.output import visible
 from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
+    ImportFailed,
     JobQueueError,
     LifespanError,
     ResultError,
@@ -71,7 +72,7 @@ def run() -> None:
         if told is None:
             raise
         message, code = told
-        if isinstance(error, LifespanError) and error.__cause__ is not None:
+        if isinstance(error, LifespanError | ImportFailed) and error.__cause__ is not None:
             traceback.print_exception(error.__cause__)  # the application's own
         # Not as markup: it holds whatever was given to us.
         line = Text.assemble(("error:", "bold red"), " ", visible(message))
@@ -88,7 +89,7 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return one_line(error), Exit.DATABASE
         case LifespanError():
             return one_line(error), Exit.RESOURCES
-        case ResultError():
+        case ResultError() | ImportFailed():
             return one_line(error), Exit.FAILED
         case JobQueueError():
             return one_line(error), Exit.USAGE

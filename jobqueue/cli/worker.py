@@ -11,6 +11,7 @@ import typer
 from jobqueue.cli.options import DatabaseUrl, Imports, parse_seconds
 from jobqueue.cli.worker_run import log_to_stderr, run, supervise
 from jobqueue.client.queue import JobQueue
+from jobqueue.core.names import DEFAULT_QUEUE
 from jobqueue.core.settings import (
     DEFAULT_CONCURRENCY,
     WorkerSettings,
@@ -248,8 +249,8 @@ def _size(text: str | None, option: str) -> int | None:
 def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[str, int]:
     if specs:
         return parse_queues(specs, concurrency)
-    named = {task.options.queue or "default" for task in jobs.tasks.values()}
-    return dict.fromkeys(sorted(named | {"default"}), concurrency)
+    named = {task.options.queue or DEFAULT_QUEUE for task in jobs.tasks.values()}
+    return dict.fromkeys(sorted(named | {DEFAULT_QUEUE}), concurrency)
 
 
 def register(app: typer.Typer) -> None:

@@ -26,7 +26,7 @@ def run(worker: Worker) -> int:
     farewell = _run(worker)
     if farewell.interrupted:
         log.warning(
-            "interrupted, and handed back for another worker: %d jobs", farewell.interrupted
+            "interrupted, and handed back for another worker; jobs: %d", farewell.interrupted
         )
     log.info("stopped")
     code = Exit.INTERRUPTED if farewell.interrupted else 0
@@ -36,7 +36,7 @@ def run(worker: Worker) -> int:
     if threads or farewell.coroutines_left:
         # Python would wait for them at exit, and these never ask whether they should go on.
         log.warning(
-            "left behind, still running: %d threads, %d coroutines",
+            "left behind, still running; threads: %d, coroutines: %d",
             threads,
             farewell.coroutines_left,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +15,7 @@ from jobqueue.client import connections
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.client.task import Task
+from jobqueue.client.taskable import check_taskable
 from jobqueue.client.waiting import Job, Wait, id_of, result_of
 from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
@@ -106,6 +108,7 @@ class JobQueue:
         pool: Pool | None = None,
         timeout: Duration | str | None = None,
         returns: bool = False,
+        **unknown: object,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
 
@@ -126,18 +129,19 @@ class JobQueue:
             that takes longer has failed, with TimedOut; None: no limit.
         returns: True to keep what it returns with the job in the history; see `result`.
 
-        Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
+        Raises TaskError for a name taken twice, a method or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
         """
+        if unknown:
+            raise _unknown_option(min(unknown))
         policy = Retry() if retry is None else retry
         if not isinstance(policy, Retry):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise ConfigurationError(
                 f"retry {policy!r}: wrong type; give Retry(attempts=...) of jobqueue"
             )
-        if not isinstance(history, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
-            raise ConfigurationError(f"history {history!r}: wrong type; give True or False")
-        if not isinstance(returns, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
-            raise ConfigurationError(f"returns {returns!r}: wrong type; give True or False")
+        for option, flag in (("history", history), ("returns", returns)):
+            if not isinstance(flag, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
+                raise ConfigurationError(f"{option} {flag!r}: wrong type; give True or False")
         if returns and not history:
             raise ConfigurationError(
                 "returns=True and history=False: results are kept in the history; drop one of them"
@@ -154,7 +158,9 @@ class JobQueue:
             options = options.using({"unique": unique})
 
         def register(function: Callable[P, R]) -> Task[P, R]:
-            task_name = check_task_name(name or getattr(function, "__name__", ""))
+            task_name = name or getattr(function, "__name__", "")
+            check_taskable(task_name, function)
+            check_task_name(task_name)
             if task_name in self._tasks:
                 raise TaskError(
                     f"task {task_name!r}: registered twice; give one of them another name "
@@ -313,6 +319,12 @@ class JobQueue:
             return await psycopg.AsyncConnection.connect(to_conninfo(self.database_url))
         except psycopg.OperationalError as error:
             raise _unavailable(error) from error
+
+
+def _unknown_option(name: str) -> TypeError:
+    parameters = inspect.signature(JobQueue.task).parameters.values()
+    known = ", ".join(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+    return TypeError(f"@jobs.task: option {name!r}: unknown; use one of {known}")
 
 
 def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:

@@ -15,7 +15,6 @@ from jobqueue.client.hooks import Hooks
 from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
-from jobqueue.core.errors import TaskError
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
 from jobqueue.core.pools import Pool, choose_pool
 from jobqueue.core.retry import Retry
@@ -56,11 +55,6 @@ class Task(Generic[P, R]):
         returns: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TaskError(
-                f"task {name!r}: is a generator, which calling does not run; "
-                "write a function or coroutine that loops over it"
-            )
         self.name = name
         self.function = function
         self.options = options
@@ -98,7 +92,7 @@ class Task(Generic[P, R]):
         """Enqueue one job in the transaction of `connection`.
 
         Raises ArgumentError if the arguments do not fit, before anything is sent, and
-        UnsupportedConnection if it is not a synchronous connection of a known kind.
+        UnsupportedConnection if there is none, or it is not a synchronous one of a known kind.
         """
         execute = connections.adapted(connection).execute
         values = self.signature.bind(args, kwargs)
@@ -117,6 +111,10 @@ class Task(Generic[P, R]):
             with around_one(self, values, statement) as around:
                 return around.gives((await ask_async(execute, statement))[0])
         return (await ask_async(execute, statement))[0]
+
+    # To a type checker the connection has to be there. Where it is forgotten all the same, Python's
+    # own error would name no remedy: that of the adapters does, for None.
+    enqueue.__defaults__ = aenqueue.__defaults__ = (None,)
 
     def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.

@@ -4,6 +4,7 @@
     ├── ConfigurationError        a setting, option or name that cannot be used
     │   ├── DatabaseUrlError
     │   ├── ApplicationError      `module:attribute` that names no JobQueue
+    │   │   └── ImportFailed      a module whose own code fails
     │   └── LifespanError         resources that a worker could not open
     ├── TaskError                 a task that cannot be registered or found
     ├── ArgumentError             arguments that do not fit the task's signature
@@ -53,6 +54,10 @@ class DatabaseUrlError(ConfigurationError):
 
 class ApplicationError(ConfigurationError):
     """`module:attribute` names no JobQueue."""
+
+
+class ImportFailed(ApplicationError):
+    """A module of the application fails when it is imported; the cause is what it raised."""
 
 
 class LifespanError(ConfigurationError):

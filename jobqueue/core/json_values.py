@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import starmap
+from math import isfinite
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic_core import PydanticSerializationError, SchemaSerializer, from_json
@@ -69,6 +70,8 @@ def changed(given: Any, read: Any) -> str | None:  # noqa: ANN401 - any values
         if given.keys() != read.keys():
             return "a dict with keys that are not text"
         pairs = ((value, read[key]) for key, value in given.items())
+    elif isinstance(given, float) and not isfinite(given):
+        return "NaN or Infinity"
     else:
         return f"a {type(given).__name__}"
     return next(filter(None, starmap(changed, pairs)), None)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from jobqueue.core.errors import ConfigurationError
 
+DEFAULT_QUEUE = "default"
+"""Where jobs go of which nothing else is said."""
+
 LONGEST_TASK_NAME = 200
 LONGEST_QUEUE_NAME = 63
 

@@ -100,12 +100,18 @@ def _at_most(name: str, value: float, most: float) -> None:
 def parse_queues(specs: Iterable[str], default_concurrency: int) -> dict[str, int]:
     """Read `email=20` or `default` as the concurrency of each queue.
 
-    Raises ConfigurationError for a malformed or repeated one.
+    Raises ConfigurationError for a malformed or repeated one, and for what looks like `email:5`.
     """
     queues: dict[str, int] = {}
     for spec in specs:
         name, equals, slots = spec.partition("=")
         check_queue_name(name)
+        before, colon, number = name.rpartition(":")
+        if not equals and colon and number.isdecimal():
+            raise ConfigurationError(
+                f"queue {spec!r}: a colon sets no number; write {before}={number}, or {name}=N if "
+                "that is the queue's name"
+            )
         if name in queues:
             raise ConfigurationError(f"queue {name!r}: named twice; name it once")
         try:

@@ -64,6 +64,11 @@ def register_tasks(tasks: str) -> Statement[Any]:
     return Statement(sql("tasks/register"), {"tasks": tasks}, first)
 
 
+def new_queues(queues: Sequence[str]) -> Statement[list[str]]:
+    """Find out of which of these queues nothing is known. One row: their names."""
+    return Statement(sql("workers/new_queues"), {"queues": list(queues)}, first)
+
+
 def heartbeat(worker_id: int, *, lease_seconds: float, draining: bool) -> Statement[int]:
     """Renew the lease. No row: it had expired and the worker was struck off."""
     params = {"worker_id": worker_id, "lease_seconds": lease_seconds, "draining": draining}

@@ -59,8 +59,8 @@ class Unheard:
         unheard = await self._link.run(jobs.hand_back(self._lease.worker_id, self._known()))
         if unheard:
             log.warning(
-                "claim: handed back %d jobs that this worker had not heard of, or whose end a "
-                "server that took over had not heard of",
+                "claim: handed back what this worker had not heard of, or whose end a server that "
+                "took over had not heard of; jobs: %d",
                 len(unheard),
             )
             await self._link.run(workers.wake(sorted(set(unheard))))

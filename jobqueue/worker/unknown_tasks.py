@@ -15,14 +15,18 @@ from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
 
+# After the first look, at the start. Each pause is twice the one before it, up to a lease: whoever
+# tries a worker out is told soon, and one that has run for long looks seldom.
+FIRST_PAUSE_SECONDS = 1.0
+
 
 async def warn_of_unknown_tasks(
     link: Link, *, settings: WorkerSettings, tasks: Sequence[str]
 ) -> None:
     """Warn once for each task that has jobs waiting in our queues and is not among `tasks`."""
     warned: set[str] = set()
+    pause = FIRST_PAUSE_SECONDS
     while True:
-        await asyncio.sleep(settings.lease_seconds)
         with suppress(psycopg.Error):
             unknown = await link.run(jobs.unknown_tasks(list(settings.queues), tasks))
             for task in sorted(set(unknown) - warned):
@@ -32,3 +36,6 @@ async def warn_of_unknown_tasks(
                     "have it (if none should, import its module with --import)",
                     task,
                 )
+        pause = min(pause, settings.lease_seconds)
+        await asyncio.sleep(pause)
+        pause *= 2

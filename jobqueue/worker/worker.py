@@ -32,6 +32,7 @@ from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import Leader, Rescue, cancel, forget, promote, prune, settle
+from jobqueue.worker.new_queues import tell_of_new_queues
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
@@ -45,8 +46,6 @@ log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
-
-
 # The leader's session is never idle for so long while the leader lives. A frozen one loses the
 # session, and with it the lock.
 LEADER_IDLE_TIMEOUT = "3s"
@@ -337,6 +336,7 @@ class Worker:
             for task in self._jobs.tasks.values()
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
+        await tell_of_new_queues(self._claims, self._settings.queues, self._jobs.tasks)
         await self._lease.enter()
         await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
@@ -367,8 +367,8 @@ class Worker:
             await asyncio.wait_for(self._acker.settle(), patience)
         if unrecorded := len(self._acker.unrecorded()):
             log.error(
-                "worker %s: outcomes of %d jobs could not be recorded; those jobs run again "
-                "when its lease has expired",
+                "worker %s: outcomes that could not be recorded: %d; those jobs run again when "
+                "its lease has expired",
                 self._lease.name,
                 unrecorded,
             )

@@ -38,6 +38,15 @@ def lines(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.parametrize("package", ["benchmarks", "benchmarks.peers", "benchmarks.document"])
+def test_a_python_without_what_they_need_is_told_which_to_take(package: str) -> None:
+    bare = [sys.executable, "-S", "-m", package]  # without the packages of its environment
+    done = subprocess.run(bare, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "run `make setup`, then .venv/bin/python" in line
+
+
 def test_drain_and_bulk_come_to_results(server_url: str, tmp_path: Path) -> None:
     output = tmp_path / "results.jsonl"
     finished = run(server_url, output, "drain", "bulk")

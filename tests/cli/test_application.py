@@ -22,8 +22,25 @@ def test_a_module_that_fails_on_import_shows_its_own_traceback(bare_shell: Shell
     assert done.returncode == 1
     assert "Traceback (most recent call last)" in done.stderr
     assert f'File "{bare_shell.folder / "broken.py"}", line 3, in settings' in done.stderr
-    assert done.stderr.strip().endswith("KeyError: 'SECRET_KEY'")
-    assert "error:" not in done.stderr
+    *trace, error = done.stderr.strip().splitlines()
+    assert trace[-1] == "KeyError: 'SECRET_KEY'"
+    assert error.startswith(
+        "error: application 'broken:jobs': module 'broken' fails when it is imported (KeyError"
+    )
+    files = {line.split('"')[1] for line in trace if line.startswith("  File")}
+    assert files == {str(bare_shell.folder / "broken.py")}, "no calls but the module's own"
+
+
+def test_a_module_to_import_besides_is_named_when_it_fails(bare_shell: Shell) -> None:
+    (bare_shell.folder / "broken.py").write_text(BROKEN)
+    done = bare_shell.quick("worker", "shop:jobs", "--import", "broken", url=NOBODY_THERE)
+    assert done.returncode == 1
+    assert "error: --import 'broken': module 'broken' fails when it is imported" in done.stderr
+    cases = {"nowhere": "no module named 'nowhere' here", "./broken": "not a module's name"}
+    for name, said in cases.items():
+        done = bare_shell.quick("worker", "shop:jobs", "--import", name, url=NOBODY_THERE)
+        assert done.returncode == 2
+        assert f"--import {name!r}: {said}" in one_line(done)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +60,9 @@ def test_what_the_module_itself_does_wrong_is_not_taken_for_a_wrong_name(
     done = bare_shell.run("worker", "broken:jobs")
     assert done.returncode == 1
     assert str(bare_shell.folder / "broken.py") in done.stderr
-    assert last in done.stderr.strip().splitlines()[-1]
+    *_, shown, error = done.stderr.strip().splitlines()
+    assert last in shown
+    assert last in error
 
 
 def test_a_name_that_leads_nowhere_is_one_clear_line(bare_shell: Shell) -> None:
@@ -85,6 +104,7 @@ def test_settings_that_make_no_sense_are_wrong_usage(bare_shell: Shell) -> None:
     cases = {
         ("--queue", "email=many"): "'many' is not a number",
         ("--queue", "email", "--queue", "email=2"): "named twice",
+        ("--queue", "email:5"): "queue 'email:5': a colon sets no number; write email=5",
         ("--queue", "email=0"): "concurrency 0: out of range",
         ("--concurrency", "0"): "concurrency 0: out of range",
         ("--grace", "soon"): "not a duration",

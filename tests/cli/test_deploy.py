@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobqueue.cli.options import parse_seconds
+from jobqueue.core.settings import WorkerSettings
 from jobqueue.worker.supervisor.child import FAREWELL_SECONDS
 from jobqueue.worker.supervisor.memory import parse_size
 from tests.cli.shell import Shell
@@ -18,6 +19,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 FILES = {name: (DEPLOY / name).read_text() for name in (
     "jobqueue-worker.service", "Dockerfile", "kubernetes.yaml", "README.md"
 )}  # fmt: skip
+GUIDE = (DEPLOY.parent / "docs" / "workers.md").read_text()
 
 
 def found(pattern: str, name: str) -> str:
@@ -51,6 +53,17 @@ def test_workers_are_given_the_time_they_take_to_stop(name: str) -> None:
         "kubernetes.yaml": lambda: found(r"terminationGracePeriodSeconds: (\d+)$", name),
     }
     assert float(allowed[name]()) > needed
+
+
+def test_every_page_gives_a_process_manager_the_same_time() -> None:
+    told = r"(?:TimeoutStopSec=|GracePeriodSeconds: |stop.timeout |stop_grace_period: )(\d+)"
+    pages = {**FILES, "docs/workers.md": GUIDE}
+    found = {name: set(re.findall(told, text)) for name, text in pages.items()}
+    assert set.union(*found.values()) == {"65"}, found
+    assert [name for name, times in found.items() if not times] == ["Dockerfile"]
+    grace = WorkerSettings().grace_seconds
+    for waits in (grace, grace + FAREWELL_SECONDS, 65):
+        assert f"{waits:g} s | " in GUIDE
 
 
 @pytest.mark.parametrize("name", list(commands()))

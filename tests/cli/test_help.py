@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from typer.core import TyperOption
+from typer.main import get_command
 
 import jobqueue
+from jobqueue.cli.main import app
 from tests.cli.shell import Shell
 
 COMMANDS = [
@@ -48,6 +54,18 @@ def test_the_help_names_every_command_and_every_exit_code(bare_shell: Shell) -> 
     for name in COMMANDS:
         assert name.partition(" ")[0] in done.stdout
     assert "Exit codes: 0 done" in done.stdout
+
+
+def test_every_option_of_a_worker_is_in_its_guide_and_the_other_way_round() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "workers.md").read_text()
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", guide))
+    parameters = get_command(app).commands["worker"].params
+    options = [one for one in parameters if isinstance(one, TyperOption)]
+    assert len(options) > 20
+    for option in options:
+        assert told & {*option.opts, *option.secondary_opts}, option.opts
+    known = {word for one in options for word in (*one.opts, *one.secondary_opts)}
+    assert told - known == {"--help", "--stop-timeout"}, "Docker has the last one"
 
 
 def test_the_version_is_told(bare_shell: Shell) -> None:

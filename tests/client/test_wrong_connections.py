@@ -106,10 +106,14 @@ def test_a_sqlalchemy_connection_to_another_database_is_refused_by_its_driver():
     assert "postgresql+psycopg" in str(refused.value)
 
 
-def test_a_forgotten_connection_is_a_type_error_or_an_unsupported_connection():
-    with pytest.raises(TypeError, match="connection"):
-        resize.enqueue(width=1)
-    with pytest.raises(UnsupportedConnection, match=r"builtins\.int"):
+def test_a_forgotten_connection_is_told_what_to_do():
+    for call in (resize.enqueue, lambda: resize.enqueue(width=1)):
+        with pytest.raises(UnsupportedConnection, match="none is given; pass it first") as refused:
+            call()
+        assert str(refused.value).endswith("in a transaction of its own use task.enqueue_now(...)")
+    with pytest.raises(UnsupportedConnection, match=r"use await task\.aenqueue_now\("):
+        asyncio.run(resize.aenqueue(width=1))
+    with pytest.raises(UnsupportedConnection, match=r"builtins\.int.*use task\.enqueue_now\("):
         resize.enqueue(7, 1)
 
 

@@ -78,6 +78,12 @@ def test_what_json_would_give_back_as_something_else_is_refused(function, value)
     assert "annotate the parameter with its type" in str(refusal(function, value))
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, {"deep": [math.nan]}], ids=repr)
+def test_a_number_that_json_does_not_have_is_called_by_its_name(value):
+    said = str(refusal(unannotated, value))
+    assert "argument 'value': holds NaN or Infinity, which JSON would give back as" in said
+
+
 def test_so_it_is_within_a_container_that_leaves_open_what_it_holds():
     def bare(value: dict): ...
     def listed(value: list): ...

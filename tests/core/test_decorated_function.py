@@ -107,6 +107,13 @@ def test_an_option_of_a_task_that_cannot_be_used_is_refused(options, said):
     assert said in str(refused.value)
 
 
+def test_an_option_that_there_is_not_is_told_with_those_there_are():
+    with pytest.raises(TypeError) as refused:
+        JobQueue().task(retries=3)
+    assert "@jobs.task: option 'retries': unknown; use one of name, queue, " in str(refused.value)
+    assert ", retry, " in str(refused.value)
+
+
 def test_a_generator_is_no_task():
     def rows():
         yield 1
@@ -117,6 +124,36 @@ def test_a_generator_is_no_task():
     for generator in (rows, pages):
         with pytest.raises(TaskError, match="generator"):
             JobQueue().task(generator)
+
+
+def test_a_method_is_no_task_until_it_is_bound():
+    jobs = JobQueue()
+
+    class Mailer:
+        def send(self, to: str) -> None: ...
+
+        @classmethod
+        def check(cls) -> None: ...
+
+        async def fetch() -> None: ...
+
+    with pytest.raises(TaskError, match="task 'send': is a method, and a worker has no object"):
+        jobs.task(Mailer.send)
+    with pytest.raises(TaskError, match="task 'check': is a classmethod; write a function"):
+        jobs.task(vars(Mailer)["check"])
+    with pytest.raises(TaskError, match=r"task 'fetch': is a staticmethod; .*above @jobs"):
+        jobs.task(staticmethod(Mailer.fetch))
+    assert jobs.task(Mailer.fetch).is_async
+
+    def alone(self: str) -> None: ...
+
+    assert jobs.task(alone).name == "alone"
+
+
+@pytest.mark.parametrize("what", ["queue", 5, Retry(attempts=3)], ids=str)
+def test_what_cannot_be_called_is_no_task(what):
+    with pytest.raises(TaskError, match="not a function; write @jobs"):
+        JobQueue().task(what)
 
 
 def test_a_method_bound_to_an_object_can_be_a_task():

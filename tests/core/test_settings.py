@@ -18,6 +18,7 @@ from jobqueue.core.settings import MOST_CONCURRENCY, WorkerSettings, parse_queue
         (["b=1", "a=1"], {"b": 1, "a": 1}),
         ([f"big={MOST_CONCURRENCY}"], {"big": MOST_CONCURRENCY}),
         (["two words=3"], {"two words": 3}),
+        (["tenant:5=3", "tenant:blue"], {"tenant:5": 3, "tenant:blue": 7}),
     ],
     ids=repr,
 )
@@ -35,6 +36,8 @@ def test_queues_are_read_with_their_concurrency(specs, queues):
         (["email=many"], "'many' is not a number"),
         (["email=1.5"], "'1.5' is not a number"),
         (["a=b=c"], "'b=c' is not a number"),
+        (["email:5"], "write email=5, or email:5=N"),
+        (["a:b:5"], "write a:b=5, or"),
         (["email=0"], "concurrency 0"),
         (["email=-1"], "concurrency -1"),
         ([f"email={MOST_CONCURRENCY + 1}"], "out of range"),

@@ -38,6 +38,7 @@ def test_changed_code_starts_the_workers_again(books: Books, crew: Crew, start: 
     write_application(crew.folder, more=MORE.replace('", word))', '", f"{word} in new code"))'))
     supervisor.all_work(4)
     assert "changed: app.py" in supervisor.log
+    assert supervisor.log.count("with 1 s to finish") == 2, "as it is, whatever --grace says"
     until(lambda: crew.runs()["work"] == 2, what="the job was interrupted, and runs again")
     enqueue(books, "look_around", "seen")
     until(lambda: crew.runs()["seen in new code"] == 1, what="the new code runs")
@@ -47,6 +48,7 @@ def test_changed_code_starts_the_workers_again(books: Books, crew: Crew, start: 
     for word in ("starting another", "waiting for a change"):
         assert word not in supervisor.log, "nothing is wrong"
     assert supervisor.stop() == 0
+    assert supervisor.log.count("with 300 s to finish") == 2, "when it is told to stop for good"
 
 
 def test_code_that_does_not_start_is_waited_for_until_it_is_mended(
@@ -56,7 +58,7 @@ def test_code_that_does_not_start_is_waited_for_until_it_is_mended(
     supervisor.all_work(2)
     (crew.folder / "app.py").write_text("def broken(:\n")
     until(lambda: "waiting for a change of the code" in supervisor.log, what="it waits")
-    assert supervisor.log.count("SyntaxError") == 1
+    assert supervisor.log.count("error: application 'app:jobs': module 'app' fails") == 1
     write_application(crew.folder)
     supervisor.all_work(4)
     assert supervisor.stop() == 0

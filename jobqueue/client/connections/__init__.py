@@ -34,7 +34,7 @@ def adapted(connection: object) -> Adapted:
             return found
     if any(adapter.adapt_async(connection) is not None for adapter in ADAPTERS):
         raise _wrong_way(connection, "asynchronous", "await task.aenqueue(connection, ...)")
-    raise _unsupported(connection)
+    raise _unsupported(connection, "task.enqueue_now(...)")
 
 
 def adapted_async(connection: object) -> AdaptedAsync:
@@ -47,7 +47,7 @@ def adapted_async(connection: object) -> AdaptedAsync:
             return found
     if any(adapter.adapt(connection) is not None for adapter in ADAPTERS):
         raise _wrong_way(connection, "synchronous", "task.enqueue(connection, ...)")
-    raise _unsupported(connection)
+    raise _unsupported(connection, "await task.aenqueue_now(...)")
 
 
 def _name(connection: object) -> str:
@@ -59,13 +59,14 @@ def _wrong_way(connection: object, way: str, remedy: str) -> UnsupportedConnecti
     return UnsupportedConnection(f"connection {_name(connection)}: is {way}; use {remedy}")
 
 
-def _unsupported(connection: object) -> UnsupportedConnection:
-    if hasattr(connection, "connect") or hasattr(connection, "acquire"):
-        return UnsupportedConnection(
-            f"connection {_name(connection)}: makes connections and is none; take one from it and "
-            f"pass it first, one of: {SUPPORTED}"
-        )
+def _unsupported(connection: object, without: str) -> UnsupportedConnection:
+    if connection is None:
+        rule = "none is given; "
+    elif hasattr(connection, "connect") or hasattr(connection, "acquire"):
+        rule = "makes connections and is none; take one from it and "
+    else:
+        rule = "not a kind of connection we know; "
     return UnsupportedConnection(
-        f"connection {_name(connection)}: not a kind of connection we know; "
-        f"pass it first, one of: {SUPPORTED}"
+        f"connection {_name(connection)}: {rule}pass it first, one of: {SUPPORTED}; "
+        f"for a job in a transaction of its own use {without}"
     )

@@ -57,4 +57,4 @@ class Rescue:
             )
             return
         if ended:
-            log.warning("rescue: ended %d transactions of lost workers", len(ended))
+            log.warning("rescue: ended transactions of lost workers: %d", len(ended))

@@ -17,7 +17,7 @@ import orjson
 
 from jobqueue import __version__
 from jobqueue.client.queue import JobQueue
-from jobqueue.core.errors import ApplicationError
+from jobqueue.core.errors import ApplicationError, ImportFailed
 from jobqueue.core.outcome import Kind
 from jobqueue.worker.application import load_application
 from jobqueue.worker.clock import clock
@@ -82,7 +82,9 @@ def _load(setup: Setup, channel: Channel) -> JobQueue:
             limit_address_space(setup.memory_limit_bytes)
     except BaseException as error:  # noqa: BLE001 - what an application raises on import may be anything
         what = described(error)
-        if isinstance(error, ApplicationError):
+        if isinstance(error, ImportFailed) and error.__cause__ is not None:
+            what = described(error.__cause__)
+        elif isinstance(error, ApplicationError):
             what["traceback"] = ""  # the message says it all
         _broken(channel, what)
     return jobs

@@ -12,7 +12,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
-from jobqueue.worker.supervisor.tie import VARIABLE, Tie, Word
+from jobqueue.worker.supervisor.tie import CHANGED_GRACE_SECONDS, VARIABLE, Tie, Word
 
 log = logging.getLogger("jobqueue.supervisor")
 
@@ -108,6 +108,14 @@ class Child:
         """Have it drain and make room for another."""
         self.replaced = True
         self.stop(grace_seconds)
+
+    def replace_changed(self) -> None:
+        """Have it make room for one with the new code, and leave little time to its jobs."""
+        self._tie.say(Word.CHANGED)
+        self.replace(CHANGED_GRACE_SECONDS)
+        self._timers.append(
+            asyncio.get_running_loop().call_later(CHANGED_GRACE_SECONDS, self.hurry)
+        )
 
     def inherit(self) -> None:
         """Have it take back what workers held that died here."""

@@ -7,13 +7,14 @@ import logging
 import signal
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.worker.supervisor.tie import Tie, Word
+from jobqueue.worker.supervisor.tie import CHANGED_GRACE_SECONDS, Tie, Word
 from jobqueue.worker.worker import Farewell, Worker
 
 log = logging.getLogger("jobqueue.worker")
@@ -83,6 +84,9 @@ class SupervisedWorker(Worker):
             case Word.HURRY:
                 self._stop_once()
                 self.stop()
+            case Word.CHANGED:
+                grace = min(self._settings.grace_seconds, CHANGED_GRACE_SECONDS)
+                self._settings = replace(self._settings, grace_seconds=grace)
             case Word.INHERIT:
                 self._inheriting = asyncio.create_task(self._inherit())
             case _:

@@ -23,8 +23,6 @@ log = logging.getLogger("jobqueue.supervisor")
 MEMORY_PAUSE_SECONDS = 1.0
 # For a worker to take back what a dead neighbour held, before the next one is asked.
 INHERIT_SECONDS = 2.0
-# For jobs to finish when the code was changed.
-CHANGED_GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +173,7 @@ class Supervisor:
             self._changed = asyncio.Event()
             for place in self._places:
                 if child := place.present:
-                    child.replace(CHANGED_GRACE_SECONDS)
-                    asyncio.get_running_loop().call_later(CHANGED_GRACE_SECONDS, child.hurry)
+                    child.replace_changed()
 
     async def _roll(self) -> None:
         """Put a new worker in the place of each, one after the other."""

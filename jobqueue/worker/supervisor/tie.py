@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 VARIABLE = "JOBQUEUE_SUPERVISED"
 
+# For jobs to finish when the code was changed.
+CHANGED_GRACE_SECONDS = 1.0
+
 
 class Word(StrEnum):
     """All that is ever said."""
@@ -20,6 +23,8 @@ class Word(StrEnum):
     """From the worker: it is in the books, and claims."""
     HURRY = "hurry"
     """To the worker: stop, and wait for no job."""
+    CHANGED = "changed"
+    """To the worker, about to be told to stop: the code was changed, so the grace time is short."""
     INHERIT = "inherit"
     """To the worker: take back what workers held that died here."""
     INHERITED = "inherited"
