@@ -15,7 +15,7 @@ from tests.chaos.happened import KILLED, STOPPED, THE_END
 from tests.chaos.plan import Kind
 from tests.chaos.rules_of_books import CLOCK_SECONDS
 
-LOST = re.compile(r"worker \S+:(\d+) stopped sending heartbeats")
+LOST = re.compile(r"worker \S+:(\d+) (?:stopped sending heartbeats|ended while the job ran)")
 ENDING = {Kind.KILL, Kind.KILL_LEADER}
 # The lease may have been renewed last a third of its length before the fault.
 SHARE_OF_LEASE = 2 / 3

@@ -54,6 +54,16 @@ def test_jobs_of_a_lost_worker_are_available_at_once_and_say_why(session):
     assert [job.attempt for job in claim(session, register(session))] == [2]
 
 
+def test_a_worker_known_to_have_ended_is_not_said_to_be_silent(session):
+    job_id = enqueue(session)
+    worker = register(session, "killed")
+    claim(session, worker)
+    do(session, workers.declare_dead([worker]))
+    assert rescue(session) == [("killed", 1, 0, 0)]
+    [error] = show(session, job_id).errors or []
+    assert error["message"] == "worker killed ended while the job ran"
+
+
 def test_a_job_that_has_lost_its_last_attempt_with_its_worker_is_a_dead_letter(session):
     [job_id] = lost_worker(session, 1, attempts=1)
     assert rescue(session) == [("lost", 0, 1, 0)]

@@ -36,7 +36,7 @@ class Rescue:
             # A claim of that worker may have been committed while it was struck off.
             self._orphans_due = monotonic()
             log.warning(
-                "rescue: worker %s stopped sending heartbeats; %d of its jobs run again, "
+                "rescue: worker %s is lost; %d of its jobs run again, "
                 "%d were out of attempts and are dead letters, %d were to be cancelled and are",
                 rescued.worker, rescued.retried, rescued.buried, rescued.cancelled,
             )  # fmt: skip

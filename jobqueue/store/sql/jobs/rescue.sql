@@ -11,7 +11,7 @@ WITH expired AS (
         SELECT id FROM jobqueue.workers WHERE expires_at < clock_timestamp()
         FOR UPDATE SKIP LOCKED
     ))
-    RETURNING worker.id, worker.name
+    RETURNING worker.id, worker.name, worker.expires_at
 ),
 held AS (
     SELECT job.id, job.attempt >= job.max_attempts AS out_of_attempts,
@@ -19,7 +19,9 @@ held AS (
                THEN random() * least(5 * power(2, past.losses), 300) ELSE 0 END AS put_off_seconds,
            jsonb_build_object(
                'error', 'WorkerLost',
-               'message', format('worker %%s stopped sending heartbeats', expired.name),
+               'message', format(
+                   CASE expired.expires_at WHEN '-infinity' THEN 'worker %%s ended while the job ran'
+                   ELSE 'worker %%s stopped sending heartbeats' END, expired.name),
                'attempt', job.attempt, 'worker_id', job.worker_id,
                'started_at', job.started_at, 'failed_at', now()) AS error
     FROM jobqueue.jobs AS job
