@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -106,7 +107,10 @@ def worker(
     maintenance: Annotated[
         bool,
         typer.Option(
-            help="Whether this worker may become the leader, which promotes, rescues and prunes."
+            "--leader/--no-leader",
+            "--maintenance/--no-maintenance",
+            help="Whether this worker may become the leader, which promotes, rescues, prunes and "
+            "enqueues what schedules say.",
         ),
     ] = True,
     processes: Annotated[
@@ -162,14 +166,22 @@ def worker(
         maintenance=maintenance,
     )
     url = database_url or jobs.database_url
+    identity = _identity(application, imports or ())
     to_conninfo(url)  # a bad one is said before anything starts
     raise typer.Exit(
         run(
             SupervisedWorker(
-                jobs, settings, supervised.end, database_url=url, direct_url=direct_url
+                jobs,
+                settings,
+                supervised.end,
+                database_url=url,
+                direct_url=direct_url,
+                application=identity,
             )
             if supervised
-            else Worker(jobs, settings, database_url=url, direct_url=direct_url)
+            else Worker(
+                jobs, settings, database_url=url, direct_url=direct_url, application=identity
+            )
         )
     )
 
@@ -194,6 +206,12 @@ def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[s
         return parse_queues(specs, concurrency)
     named = {task.options.queue or "default" for task in jobs.tasks.values()}
     return dict.fromkeys(sorted(named | {"default"}), concurrency)
+
+
+def _identity(application: str, imports: Sequence[str]) -> str:
+    """Name the code that this worker runs: what it declares depends on all of it."""
+    module, _, name = application.partition(":")
+    return " ".join([f"{module}:{name or 'jobs'}", *sorted(imports)])
 
 
 def register(app: typer.Typer) -> None:

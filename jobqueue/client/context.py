@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
 from jobqueue.client.transaction import JobTransaction
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import NoCurrentJob
+from jobqueue.core.schedules import tick_id
 from jobqueue.store.claims import Claimed
 
 if TYPE_CHECKING:
@@ -62,6 +64,16 @@ class CurrentJob:
     attempt: int
     max_attempts: int
     _attempt: Attempt
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The tick of a schedule that enqueued the job, in UTC; None if no schedule did."""
+        return tick_id.scheduled_for(self.id)
+
+    @property
+    def is_catch_up(self) -> bool:
+        """Whether the job makes up for a tick that was missed."""
+        return tick_id.is_catch_up(self.id)
 
     @overload
     def transaction(

@@ -6,10 +6,11 @@ import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
 import psycopg
 
+from jobqueue.client.schedules import declare
 from jobqueue.client.task import Task
 from jobqueue.core.errors import (
     ConfigurationError,
@@ -23,6 +24,7 @@ from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
+from jobqueue.core.schedules.definition import Definition, ScheduleOptions
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
 
 MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
@@ -41,6 +43,7 @@ class JobQueue:
     def __init__(self, database_url: str | None = None) -> None:
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
+        self._schedules: dict[str, Definition] = {}
 
     def __repr__(self) -> str:
         return f"<JobQueue tasks={sorted(self._tasks)}>"
@@ -49,6 +52,11 @@ class JobQueue:
     def tasks(self) -> Mapping[str, Task[..., Any]]:
         """The registered tasks by name."""
         return MappingProxyType(self._tasks)
+
+    @property
+    def schedules(self) -> Mapping[str, Definition]:
+        """The declared schedules by name."""
+        return MappingProxyType(self._schedules)
 
     @property
     def database_url(self) -> str | None:
@@ -132,6 +140,78 @@ class JobQueue:
             return task
 
         return register if function is None else register(function)
+
+    @overload
+    def schedule(
+        self,
+        what: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> Callable[[Task[P, R] | Callable[P, R]], Task[P, R]]: ...
+
+    @overload
+    def schedule(
+        self,
+        what: Task[..., Any],
+        cron: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> None: ...
+
+    def schedule(
+        self,
+        what: Task[..., Any] | str | None = None,
+        cron: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> Any:
+        """Declare a schedule: `@jobs.schedule("*/15 * * * *")` over a task, or `schedule(task, …)`.
+
+        A worker puts it in place when it starts. A plain function under the decorator becomes a
+        task with the default options. Queue, priority and attempts of its jobs are the task's, or
+        those of `task.using(...)`.
+
+        cron: a pattern of five fields, six with seconds last, or `@daily` and the like; or every=
+            or at= instead.
+        name: of the schedule, under which its state is kept; the task's if None.
+        args: the arguments of its jobs, by name.
+        options: see ScheduleOptions.
+        Raises ConfigurationError for a rule that cannot be used or is never due, and for a name
+        taken twice; ArgumentError for arguments that do not fit the task.
+        """
+
+        def add(task: Task[..., Any], pattern: str | None) -> None:
+            definition = declare(task, pattern, name, args, options)
+            if definition.name in self._schedules:
+                raise ConfigurationError(
+                    f"schedule {definition.name!r}: declared twice; give one of them another name "
+                    "with name="
+                )
+            self._schedules[definition.name] = definition
+
+        if isinstance(what, Task):
+            return add(what, cron)
+        pattern = what
+
+        def decorate(function: Task[..., Any] | Callable[..., Any]) -> Task[..., Any]:
+            task = (
+                cast("Task[..., Any]", function)
+                if isinstance(function, Task)
+                else self.task(function)
+            )
+            add(task, pattern)
+            return task
+
+        return decorate
 
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection[Any]]:

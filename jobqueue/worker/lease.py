@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -43,6 +43,7 @@ CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 class Lease:
     """The right to what this worker claimed, for as long as its heartbeat is seen.
 
+    tasks: that the worker has, for the books.
     lost: called when the lease had expired and the worker was entered anew, under another id.
     renewed: called when the lease was in doubt and turned out to last.
     """
@@ -51,11 +52,13 @@ class Lease:
         self,
         link: Link,
         settings: WorkerSettings,
+        tasks: Sequence[str],
         lost: Callable[[], None],
         renewed: Callable[[], None],
     ) -> None:
         self._link = link
         self._settings = settings
+        self._tasks = tasks
         self._lost = lost
         self._renewed = renewed
         self._ends = 0.0
@@ -103,6 +106,7 @@ class Lease:
                 queues=self._settings.queues,
                 lease_seconds=self._settings.lease_seconds,
                 home=home(),
+                tasks=self._tasks,
             )
         )
         self._ends = asked + self._settings.lease_seconds

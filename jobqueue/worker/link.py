@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -27,6 +28,8 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 # A lost lock is tried again at the next tick; a worker never waits long behind someone's DDL.
 LOCK_TIMEOUT = "5s"
+# For what has come in to be read; it is waited for without psycopg, which looks ten times a second.
+READ_SECONDS = 0.005
 # Of executions, after which psycopg prepares a statement.
 PREPARE_THRESHOLD = 5
 
@@ -42,10 +45,17 @@ class Link:
         it; `0` for never.
     pooled: a pooler may give each transaction another session, so nothing is left in any: neither
         settings, idle_timeout among them, nor prepared statements.
+    overheard: called with the payload of each notification, whoever else reads it.
     """
 
     def __init__(
-        self, url: str | None, name: str, *, idle_timeout: str = "0", pooled: bool = False
+        self,
+        url: str | None,
+        name: str,
+        *,
+        idle_timeout: str = "0",
+        pooled: bool = False,
+        overheard: Callable[[str], None] | None = None,
     ) -> None:
         self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
         self._idle_timeout = idle_timeout
@@ -54,6 +64,8 @@ class Link:
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
         self.losses = 0
+        self._overheard = overheard
+        self._stirred = asyncio.Event()
 
     async def run(self, statement: Statement[Row]) -> list[Row]:
         """Execute `statement`.
@@ -83,6 +95,32 @@ class Link:
             if self._execute is None:
                 await self._set_up()
             return connection
+
+    async def heard(self, seconds: float) -> list[str]:
+        """Wait so long for notifications, or until `stir`, and give their payloads.
+
+        Raises psycopg.OperationalError when the connection is lost.
+        """
+        connection = await self.connection()
+        payloads = [one.payload async for one in connection.notifies(timeout=0)]
+        if payloads:
+            return payloads
+        loop = asyncio.get_running_loop()
+        descriptor = connection.fileno()
+        loop.add_reader(descriptor, self._stirred.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            return []
+        finally:
+            loop.remove_reader(descriptor)
+            self._stirred.clear()
+        return [one.payload async for one in connection.notifies(timeout=READ_SECONDS)]
+
+    def stir(self) -> None:
+        """End the wait of `heard`."""
+        self._stirred.set()
 
     async def reach(self) -> None:
         """Open a connection, if there is none; nothing is set in its session yet."""
@@ -128,6 +166,8 @@ class Link:
             self._connection = await psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, prepare_threshold=None
             )
+            if self._overheard is not None:
+                _overhear(self._connection, self._overheard)
         return self._connection
 
     async def _set_up(self) -> ExecuteAsync:
@@ -142,6 +182,18 @@ class Link:
             connection.prepare_threshold = PREPARE_THRESHOLD
         self._execute = execute
         return execute
+
+
+def _overhear(connection: psycopg.AsyncConnection[Any], told: Callable[[str], None]) -> None:
+    """Have `told` called with each payload; psycopg's own handlers go with nobody who waits."""
+    reads = connection.pgconn.notify_handler
+
+    def hear(notification: psycopg.pq.PGnotify) -> None:
+        told(notification.extra.decode())
+        if reads is not None:
+            reads(notification)
+
+    connection.pgconn.notify_handler = hear
 
 
 class Pauses:

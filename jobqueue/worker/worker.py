@@ -19,11 +19,22 @@ from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.claimer import Claimer
+from jobqueue.worker.code_schedules import place_schedules
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
-from jobqueue.worker.maintenance import Leader, Rescue, forget, promote, prune, settle
+from jobqueue.worker.maintenance import (
+    Conclude,
+    Duty,
+    Leader,
+    Rescue,
+    Schedule,
+    forget,
+    promote,
+    prune,
+    settle,
+)
 from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
@@ -68,6 +79,7 @@ class Worker:
     database_url: where it works; the JobQueue's own if None.
     direct_url: the server's own URL, for LISTEN and the leader, if `database_url` leads through a
         pooler in transaction mode.
+    application: which code this is, so that what its code declares no more can be dropped.
     """
 
     def __init__(
@@ -77,6 +89,7 @@ class Worker:
         *,
         database_url: str | None = None,
         direct_url: str | None = None,
+        application: str = "",
     ) -> None:
         if not jobs.tasks:
             raise ConfigurationError(
@@ -85,17 +98,20 @@ class Worker:
             )
         self._jobs = jobs
         self._settings = settings
+        self._application = application
         url = database_url or jobs.database_url
         self._pooled = pooled = bool(direct_url)
         self._claims = Link(url, "worker", pooled=pooled)
         self._acks = Link(url, "worker acks", pooled=pooled)
         own_url = direct_url or url
-        self._listens = Link(own_url, "worker listens")
+        self._listens = Link(own_url, "worker listens", overheard=self._overheard)
         self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
         self._pools = TransactionPools(url, settings.transaction_connections, pooled=pooled)
-        self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
+        self._lease = Lease(
+            self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
+        )
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
@@ -116,14 +132,16 @@ class Worker:
             wake=wake,
         )
         self._listener = Listener(self._listens, frozenset(settings.queues), wake)
-        duties = {
+        duties: dict[str, Duty] = {
+            "schedule": Schedule(),
             "promote": promote,
             "rescue": Rescue(),
             "settle": settle,
             "prune": prune(settings.history_days),
             "forget": forget(settings.processed_days),
+            "conclude": Conclude(settings.history_days),
         }
-        self._leader = Leader(self._claims, self._leads, duties)
+        self._leader = Leader(self._lease.name, self._claims, self._leads, duties)
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -177,6 +195,10 @@ class Worker:
             await self._drain(claiming)
             claiming.result()
         return await self._drain(claiming)
+
+    def _overheard(self, payload: str) -> None:
+        """Pass on what was said to all workers."""
+        self._leader.overheard(payload)
 
     def _lost_lease(self) -> None:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
@@ -247,6 +269,7 @@ class Worker:
             for task in self._jobs.tasks.values()
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
+        await place_schedules(self._claims, self._jobs, self._application)
         await self._lease.enter()
         await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
@@ -260,6 +283,9 @@ class Worker:
             "worker %s: stopping; jobs running: %d, with %g s to finish (signal again to skip)",
             self._lease.name, self._runner.running, self._settings.grace_seconds,
         )  # fmt: skip
+        # Others do what the leader does; this one is busy with its end.
+        if self._settings.maintenance:
+            await self._leader.resign()
         await self._lease.drain()
         # A claim under way is waited for: its jobs are ours, and are handed back just below.
         await asyncio.wait([claiming], timeout=FAREWELL_SECONDS)

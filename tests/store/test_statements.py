@@ -23,7 +23,7 @@ COMPOSED = {f"grants/{purpose}": purpose for purpose in Purpose}
 SCRIPTS = {*COMPOSED, "schema/version_table"}
 # Commands the server has no plan for.
 BLOCKS = {name for name in NAMES if sql(name).startswith("DO ")}
-UTILITIES = SCRIPTS | BLOCKS | {"jobs/copy", "workers/listen"}
+UTILITIES = SCRIPTS | BLOCKS | {"jobs/copy", "leader/listen", "workers/listen"}
 
 every_statement = pytest.mark.parametrize("name", NAMES)
 

@@ -38,8 +38,15 @@ class SupervisedWorker(Worker):
         *,
         database_url: str | None = None,
         direct_url: str | None = None,
+        application: str = "",
     ) -> None:
-        super().__init__(jobs, settings, database_url=database_url, direct_url=direct_url)
+        super().__init__(
+            jobs,
+            settings,
+            database_url=database_url,
+            direct_url=direct_url,
+            application=application,
+        )
         self._end = end
         self._tie: Tie | None = None
         self._inheriting: asyncio.Task[None] | None = None

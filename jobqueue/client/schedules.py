@@ -1,0 +1,40 @@
+"""Schedules that an application's code declares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobqueue.client.task import Task
+from jobqueue.core.errors import ConfigurationError
+from jobqueue.core.schedules.definition import Definition, ScheduleOptions, define
+
+
+def declare(
+    task: Task[..., Any],
+    cron: str | None,
+    name: str | None,
+    args: Mapping[str, object] | None,
+    options: ScheduleOptions,
+) -> Definition:
+    """Check everything that is said of a schedule of `task`.
+
+    Raises ConfigurationError for a rule or an option that cannot be used, and ArgumentError if the
+    arguments do not fit the task.
+    """
+    chosen = task.options
+    if chosen.delay_seconds is not None or chosen.run_at is not None or chosen.job_id is not None:
+        raise ConfigurationError(
+            f"schedule of task {task.name!r}: delay, run_at and job_id are for single jobs; "
+            "say when by the schedule's own rule"
+        )
+    return define(
+        task.name if name is None else name,
+        task.name,
+        cron,
+        options,
+        args=task.signature.encode(args or {}),
+        queue=chosen.queue,
+        priority=chosen.priority,
+        max_attempts=chosen.max_attempts,
+    )

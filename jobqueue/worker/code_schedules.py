@@ -1,0 +1,35 @@
+"""Putting the schedules that code declares in place, when a worker starts."""
+
+from __future__ import annotations
+
+import logging
+
+from jobqueue.client.queue import JobQueue
+from jobqueue.store import schedules
+from jobqueue.worker.link import Link
+
+log = logging.getLogger("jobqueue.worker")
+
+
+async def place_schedules(link: Link, jobs: JobQueue, application: str) -> None:
+    """Place what `jobs` declares, and drop what its code declared before and does not any more.
+
+    application: which code this is; schedules of other code are left alone.
+    """
+    declared = jobs.schedules
+    if declared:
+        for name, outcome in await link.run(schedules.place(application, list(declared.values()))):
+            if outcome in {"placed", "changed"}:
+                log.info("schedule %r: %s", name, outcome)
+            elif outcome != "kept":
+                log.warning(
+                    "schedule %r: one of this name was made by %s and is left as it is; give "
+                    "that of the code another name, or run: jobqueue schedules remove %s",
+                    name, outcome, name,
+                )  # fmt: skip
+    for name in await link.run(schedules.drop(application, list(declared))):
+        log.warning(
+            "schedule %r: the code does not declare it any more; it is kept, but enqueues nothing "
+            "(jobqueue schedules remove)",
+            name,
+        )
