@@ -175,8 +175,10 @@ DECLARE
 BEGIN
     WITH wanted AS (
         SELECT one.schedule_id, one.tick_at, one.catch_up, one.delay
-        FROM pg_catalog.unnest(schedule_ids, tick_ats, catch_ups, delays)
-            AS one (schedule_id, tick_at, catch_up, delay)
+        FROM ROWS FROM (
+            pg_catalog.unnest(schedule_ids), pg_catalog.unnest(tick_ats),
+            pg_catalog.unnest(catch_ups), pg_catalog.unnest(delays)
+        ) AS one (schedule_id, tick_at, catch_up, delay)
         WHERE EXISTS (SELECT FROM jobqueue.schedules AS schedule WHERE schedule.id = one.schedule_id)
         ORDER BY one.schedule_id, one.tick_at
     ),

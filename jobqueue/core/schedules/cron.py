@@ -19,6 +19,8 @@ HOUR_FIELD = 1
 HOURS_A_DAY = 24
 # croniter's own extensions: a value made of a name's hash, and one that is random at every reading.
 HASHED_OR_RANDOM = re.compile(r"(^|[\s,])[hr]($|[\s,/(])", re.IGNORECASE)
+# A range from a value to itself is that value; croniter reads it as all there are.
+RANGE_OF_ONE = re.compile(r"\b(\w+)-\1\b(/\d+)?", re.IGNORECASE)
 EXAMPLES = "write five fields such as '*/15 8-18 * * mon-fri', six with seconds last, or '@daily'"
 
 
@@ -28,7 +30,9 @@ class Cron:
     def __init__(self, pattern: str) -> None:
         _check_shape(pattern)
         try:
-            self._matcher = croniter(pattern, datetime(2000, 1, 1, tzinfo=UTC))
+            self._matcher = croniter(
+                RANGE_OF_ONE.sub(r"\1", pattern), datetime(2000, 1, 1, tzinfo=UTC)
+            )
         except (CroniterError, ValueError, TypeError, LookupError) as error:
             reason = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
             raise ConfigurationError(

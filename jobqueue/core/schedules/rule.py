@@ -11,6 +11,8 @@ from jobqueue.core.schedules.cron import find_cron
 from jobqueue.core.schedules.zones import find_zone, moments
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Later ones could not be read in every time zone.
+LATEST = datetime(9999, 12, 29, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 # The first guess at how far back the latest ticks are looked for, and how much farther each time.
 FIRST_WINDOW = timedelta(minutes=1)
@@ -43,9 +45,10 @@ class Rule:
         moment = moment.astimezone(UTC)
         if self.starts_at is not None:
             moment = max(moment, self.starts_at - timedelta(microseconds=1))
-        ticks = self._unbounded(moment)
-        ends_at = self.ends_at
-        return ticks if ends_at is None else takewhile(lambda tick: tick <= ends_at, ticks)
+        ends_at = LATEST if self.ends_at is None else min(self.ends_at, LATEST)
+        if moment >= ends_at:
+            return iter(())
+        return takewhile(lambda tick: tick <= ends_at, self._unbounded(moment))
 
     def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """Give the last `limit` ticks after one moment and until another, ascending.
@@ -71,9 +74,9 @@ class Rule:
 
     def _intervals(self, moment: datetime, every_seconds: int) -> Iterator[datetime]:
         every = timedelta(seconds=every_seconds)
-        first = self.anchor + ((moment - self.anchor) // every + 1) * every
         try:
+            first = self.anchor + ((moment - self.anchor) // every + 1) * every
             for number in count():
                 yield first + number * every
         except OverflowError:
-            return  # the end of the calendar
+            return  # an interval of centuries

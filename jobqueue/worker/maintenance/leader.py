@@ -106,13 +106,12 @@ class Leader:
 
     async def _elected(self) -> bool:
         [elected] = await self._session.run(maintenance.lock_leader())
-        if elected:
-            await self._session.run(maintenance.enter_leader(self._name))
-            await self._session.run(maintenance.listen_leader())
         return elected
 
     async def _lead(self) -> None:
         """Run each duty when it is due, one at a time. Raises when the session is lost."""
+        await self._session.run(maintenance.enter_leader(self._name))
+        await self._session.run(maintenance.listen_leader())
         due = dict.fromkeys(self._duties, monotonic())
         while not self._resigning:
             name = min(due, key=lambda one: due[one])
