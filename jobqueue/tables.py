@@ -277,7 +277,7 @@ schedules = Table(
     "schedules",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("name", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False, server_default=text("'{}'")),
     Column("queue", TEXT),
@@ -287,7 +287,12 @@ schedules = Table(
     Column("every_seconds", BigInteger),
     Column("at", MOMENT),
     Column("timezone", TEXT, nullable=False, server_default=text("'UTC'")),
-    Column("anchor", MOMENT, nullable=False, server_default=text("'1970-01-01 00:00:00+00'")),
+    Column(
+        "anchor",
+        MOMENT,
+        nullable=False,
+        server_default=text("'1970-01-01 00:00:00+00'::timestamp with time zone"),
+    ),
     Column("starts_at", MOMENT),
     Column("ends_at", MOMENT),
     Column("jitter_seconds", Integer, nullable=False, server_default=text("0")),
@@ -311,7 +316,8 @@ schedules = Table(
     Column("last_success_at", MOMENT),
     Column("failures", Integer, nullable=False, server_default=text("0")),
 )
-Index("schedules_due", schedules.c.next_at, postgresql_where=schedules.c.state == text("'active'"))
+Index("schedules_name_key", schedules.c.name, unique=True)
+Index("schedules_due", schedules.c.next_at, postgresql_where=text("state = 'active'"))
 Index(
     "schedules_done",
     schedules.c.id,

@@ -93,6 +93,7 @@ def shared_database_url(server_url: str, template: str) -> Iterator[str]:
 TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
     *("processed_ids", "idempotency_keys", "throttles"),
+    *("schedules", "schedule_ticks", "leader"),
 )
 
 

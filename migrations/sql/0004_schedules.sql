@@ -69,7 +69,8 @@ CREATE INDEX schedules_done ON jobqueue.schedules (id) WHERE state = 'finished' 
 
 CREATE TABLE jobqueue.schedule_ticks (
     schedule_id bigint NOT NULL,
-    tick_at     timestamptz NOT NULL,
+    tick_at     timestamptz NOT NULL
+        CHECK (tick_at BETWEEN '1970-01-01 00:00:00+00' AND '9999-12-30 00:00:00+00'),
     state       text NOT NULL CHECK (state IN (
         'enqueued', 'waiting', 'skipped', 'missed', 'completed', 'cancelled', 'dead', 'forgotten')),
     catch_up    boolean NOT NULL DEFAULT false,
@@ -153,8 +154,9 @@ CREATE TRIGGER wake_leader AFTER INSERT OR UPDATE OF cron, every_seconds, at, ti
 CREATE FUNCTION jobqueue.tick_job_id(tick_at timestamptz, catch_up boolean) RETURNS uuid
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
     SELECT pg_catalog.encode(
-        pg_catalog.substr(pg_catalog.int8send(
-            (extract(epoch FROM tick_job_id.tick_at) * 1000)::bigint), 3)
+        pg_catalog.substr(pg_catalog.int8send((extract(epoch FROM
+            greatest(least(tick_job_id.tick_at, '9999-12-30 00:00:00+00'), '1970-01-01 00:00:00+00')
+        ) * 1000)::bigint), 3)
         || CASE WHEN tick_job_id.catch_up THEN '\x85c5'::bytea ELSE '\x85c4'::bytea END
         || pg_catalog.substr(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()), 9),
         'hex')::uuid

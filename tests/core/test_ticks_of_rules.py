@@ -227,8 +227,8 @@ def test_what_is_no_pattern_is_refused_with_the_remedy(pattern, said):
         Cron(pattern)
 
 
-# An independent reckoning: cronsim matches the pattern on the clock on the wall, dateutil turns that
-# into moments. Neither is used by the product for it.
+# An independent reckoning: cronsim matches the pattern on the clock on the wall, dateutil turns
+# that into moments. Neither is used by the product for it.
 
 numbers = st.integers
 

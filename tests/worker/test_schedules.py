@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -59,9 +60,9 @@ def test_each_second_has_one_job_which_knows_its_tick(books: Books) -> None:
     play(scenario())
     decided = ticks(books)
     moments = [row[0] for row in decided]
-    assert [after - before for before, after in zip(moments, moments[1:], strict=False)] == [
-        timedelta(seconds=1)
-    ] * (len(moments) - 1)
+    assert [after - before for before, after in pairwise(moments)] == [timedelta(seconds=1)] * (
+        len(moments) - 1
+    )
     assert [one for one, _ in seen] == moments[: len(seen)]
     assert not any(catch_up for _, catch_up in seen)
     assert len({row[3] for row in decided}) == len(decided)
