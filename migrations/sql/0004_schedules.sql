@@ -294,10 +294,10 @@ $body$;
 CREATE FUNCTION jobqueue.run_schedule_v1(name text) RETURNS uuid
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
-    schedule_id bigint;
+    its_id bigint;
     moment timestamptz := pg_catalog.date_trunc('milliseconds', pg_catalog.clock_timestamp());
 BEGIN
-    SELECT schedule.id INTO schedule_id FROM jobqueue.schedules AS schedule
+    SELECT schedule.id INTO its_id FROM jobqueue.schedules AS schedule
     WHERE schedule.name = run_schedule_v1.name;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'schedule %: there is none of this name; see jobqueue.schedules',
@@ -306,12 +306,12 @@ BEGIN
     END IF;
     -- Another run may have had this very millisecond.
     WHILE jobqueue.enqueue_ticks(
-        ARRAY[schedule_id], ARRAY[moment], ARRAY[false], ARRAY[0.0]::double precision[], true) = 0
+        ARRAY[its_id], ARRAY[moment], ARRAY[false], ARRAY[0.0]::double precision[], true) = 0
     LOOP
         moment := moment + interval '1 millisecond';
     END LOOP;
     RETURN (SELECT tick.job_id FROM jobqueue.schedule_ticks AS tick
-            WHERE tick.schedule_id = run_schedule_v1.schedule_id AND tick.tick_at = moment);
+            WHERE tick.schedule_id = its_id AND tick.tick_at = moment);
 END
 $body$;
 
