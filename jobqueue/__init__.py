@@ -12,6 +12,7 @@ with psycopg.connect(dsn) as connection:
     send_welcome.enqueue(connection, user_id=42)   # exists if the transaction commits
 """
 
+from jobqueue.client.around_enqueue import Enqueuing
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
@@ -22,16 +23,25 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     DatabaseUrlError,
+    JobCancelled,
+    JobDead,
     JobQueueError,
+    JobUnknown,
     LeaseLost,
+    LifespanError,
     NoCurrentJob,
+    NoResult,
+    NotDone,
     PartlyCommitted,
+    ResultError,
     SchemaBusy,
     SchemaError,
     SchemaMissing,
     SchemaTooNew,
     SchemaTooOld,
     TaskError,
+    TimedOut,
+    UnknownResource,
     UnsupportedConnection,
 )
 from jobqueue.core.keys import Unique
@@ -39,7 +49,7 @@ from jobqueue.core.outcome import Cancel, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
-from jobqueue.core.states import State
+from jobqueue.core.states import Cancellation, State
 from jobqueue.store.jobs import Enqueued
 
 __version__ = "0.2.0.dev0"
@@ -49,20 +59,29 @@ __all__ = [
     "ApplicationError",
     "ArgumentError",
     "Cancel",
+    "Cancellation",
     "ConfigurationError",
     "Constant",
     "CurrentJob",
     "DatabaseUnavailable",
     "DatabaseUrlError",
     "Enqueued",
+    "Enqueuing",
     "Exponential",
+    "JobCancelled",
+    "JobDead",
     "JobQueue",
     "JobQueueError",
+    "JobUnknown",
     "LeaseLost",
+    "LifespanError",
     "Linear",
     "NoCurrentJob",
+    "NoResult",
+    "NotDone",
     "PartlyCommitted",
     "Priority",
+    "ResultError",
     "Retry",
     "SchemaBusy",
     "SchemaError",
@@ -74,7 +93,9 @@ __all__ = [
     "State",
     "Task",
     "TaskError",
+    "TimedOut",
     "Unique",
+    "UnknownResource",
     "UnsupportedConnection",
     "current_job",
 ]

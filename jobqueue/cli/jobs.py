@@ -1,4 +1,4 @@
-"""`jobqueue jobs`: list, show, cancel, retry."""
+"""`jobqueue jobs`: list, show, result, cancel, retry."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from uuid import UUID
 
 import typer
 
-from jobqueue.cli.options import MOST_ROWS, AsJson, DatabaseUrl, JobId
+from jobqueue.cli.options import MOST_ROWS, AsJson, DatabaseUrl, JobId, parse_seconds
 from jobqueue.cli.output import console, errors, print_job, print_jobs, print_json
 from jobqueue.cli.session import session
+from jobqueue.client.waiting import Wait, result_of
 from jobqueue.core.states import State
 from jobqueue.store import jobs as statements
 from jobqueue.store.statement import Statement, run
@@ -51,8 +52,23 @@ def show(job_id: JobId, database_url: DatabaseUrl = None, as_json: AsJson = Fals
 
 
 @jobs.command()
+def result(
+    job_id: JobId,
+    database_url: DatabaseUrl = None,
+    wait: Annotated[
+        float,
+        typer.Option(parser=parse_seconds, metavar="TIME", help="Wait so long for it to end."),
+    ] = 0.0,
+) -> None:
+    """Print what a job returned, as JSON, if its task keeps that."""
+    waiting = Wait(job_id, wait, keeps_result=lambda _: True)
+    with session(database_url) as execute:
+        print_json(result_of(job_id, waiting.run(execute)))
+
+
+@jobs.command()
 def cancel(job_id: JobId, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Cancel a job that waits."""
+    """Cancel a job that waits, or ask one that runs to stop."""
     _act(database_url, job_id, statements.cancel(job_id), as_json)
 
 
@@ -64,6 +80,7 @@ def retry(job_id: JobId, database_url: DatabaseUrl = None, as_json: AsJson = Fal
 
 ANSWERS = {
     "cancelled": "cancelled",
+    "asked": "asked: it runs, and its worker stops it; see how it ends with `jobqueue jobs show`",
     "available": "available: runs as soon as a worker is free",
     "redriven": "redriven: a dead letter no more, with fresh attempts",
     "running": "running: a worker has it; wait until this attempt ends",

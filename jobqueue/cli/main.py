@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import Annotated
 
 import psycopg
@@ -19,6 +20,8 @@ from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
     JobQueueError,
+    LifespanError,
+    ResultError,
     SchemaError,
     one_line,
 )
@@ -69,6 +72,8 @@ def run() -> None:
         if told is None:
             raise
         message, code = told
+        if isinstance(error, LifespanError) and error.__cause__ is not None:
+            traceback.print_exception(error.__cause__)  # the application's own
         # Not as markup: it holds whatever was given to us.
         line = Text.assemble(("error:", "bold red"), " ", visible(message))
         Console(stderr=True, highlight=False, soft_wrap=True).print(line)
@@ -82,6 +87,10 @@ def _tell(error: BaseException | None) -> tuple[str, Exit] | None:
             return one_line(error), Exit.SCHEMA
         case DatabaseUnavailable():
             return one_line(error), Exit.DATABASE
+        case LifespanError():
+            return one_line(error), Exit.RESOURCES
+        case ResultError():
+            return one_line(error), Exit.FAILED
         case JobQueueError():
             return one_line(error), Exit.USAGE
         case psycopg.errors.UndefinedTable():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 import typer
 
-from jobqueue.core.duration import LONGEST_SECONDS
+from jobqueue.core.duration import read_seconds
+from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.json_values import holds_nul
 from jobqueue.store.database import URL_VARIABLE
 
@@ -35,20 +35,15 @@ Imports = Annotated[
 
 MOST_ROWS = 1_000_000
 
-_UNIT_SECONDS = {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
 
 def parse_seconds(text: str | float) -> float:
     """Read `90`, `500ms`, `5m`, `2h` or `1d` as seconds; a default comes as a number."""
     if not isinstance(text, str):
         return text
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r}: not a duration; write 90, 500ms, 5m, 2h or 1d")
-    seconds = float(found[1]) * _UNIT_SECONDS[found[2]]
-    if seconds > LONGEST_SECONDS:
-        raise typer.BadParameter(f"{text[:40]!r}: too long; give 1,000 years at most")
-    return seconds
+    try:
+        return read_seconds(text)
+    except ConfigurationError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def parse_moment(text: str) -> datetime:

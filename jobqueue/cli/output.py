@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jobqueue.store.jobs import JobRecord
+from jobqueue.store.jobs import JobDetails, JobRecord
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -113,7 +113,22 @@ def last_error(job: JobRecord) -> str | None:
     return " ".join(text.split())[:100]
 
 
-def print_job(job: JobRecord) -> None:
+def progress(job: JobDetails) -> str | None:
+    """Show how far a job is, in percent, and what it says to that."""
+    if job.progress is None:
+        return None
+    return " ".join(f"{job.progress:.0%} {job.progress_message or ''}".split())
+
+
+def _json(value: Any) -> str:  # noqa: ANN401 - whatever json writes
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _asked(when: datetime) -> str:
+    return f"asked for at {moment(when)}"
+
+
+def print_job(job: JobDetails) -> None:
     """Print everything about one job."""
     lines: list[tuple[str, object]] = [
         ("id", job.id),
@@ -122,13 +137,17 @@ def print_job(job: JobRecord) -> None:
         ("state", job.state),
         ("priority", job.priority),
         ("attempt", f"{job.attempt} of {job.max_attempts}"),
-        ("arguments", json.dumps(job.args, ensure_ascii=False, separators=(",", ":"))),
+        ("arguments", _json(job.args)),
         ("enqueued", moment(job.enqueued_at)),
         ("due", moment(job.run_at)),
         ("started", moment(job.started_at)),
         ("finished", moment(job.finished_at)),
         ("ran for", None if job.run_ms is None else f"{job.run_ms:.1f} ms"),
         ("worker", job.worker_id),
+        ("timeout", None if job.timeout_seconds is None else f"{job.timeout_seconds:g} s"),
+        ("progress", progress(job)),
+        ("cancel", None if job.cancel_requested_at is None else _asked(job.cancel_requested_at)),
+        ("returned", None if job.result is None else _json(job.result)),
     ]
     for name, value in lines:
         if value is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -113,6 +113,47 @@ def worker(
             "enqueues what schedules say.",
         ),
     ] = True,
+    pool_threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Threads for plain functions. Default: one for each job at once.",
+            show_default=False,
+        ),
+    ] = None,
+    pool_processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Child processes for tasks with pool='process'. Default: one for each core.",
+            show_default=False,
+        ),
+    ] = None,
+    process_jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Replace such a child process after so many jobs.",
+            show_default=False,
+        ),
+    ] = None,
+    process_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Replace such a child process when it holds more after a job, as in 500MB.",
+            show_default=False,
+        ),
+    ] = None,
+    process_address_space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Let no allocation of such a child process go beyond this: it raises MemoryError "
+            "in the job.",
+            show_default=False,
+        ),
+    ] = None,
     processes: Annotated[
         int,
         typer.Option(
@@ -142,7 +183,8 @@ def worker(
 ) -> None:
     """Run the jobs of an application's tasks.
 
-    async tasks run on the event loop, plain functions in threads. SIGTERM or SIGINT: claim nothing
+    async tasks run on the event loop, plain functions in threads, tasks with pool="process" in
+    child processes. SIGTERM or SIGINT: claim nothing
     more, finish what runs within the grace time, exit 0. What is not done by then is interrupted
     and handed back for another worker, and the exit code is 5. A second signal skips the wait.
     With several processes SIGHUP puts new ones in their places, one after the other.
@@ -164,23 +206,24 @@ def worker(
         processed_days=processed_days,
         transaction_connections=transaction_connections,
         maintenance=maintenance,
+        pool_threads=pool_threads,
+        pool_processes=pool_processes,
+        process_jobs=process_jobs,
+        process_memory_bytes=_size(process_memory, "--process-memory"),
+        process_address_bytes=_size(process_address_space, "--process-address-space"),
     )
     url = database_url or jobs.database_url
-    identity = _identity(application, imports or ())
     to_conninfo(url)  # a bad one is said before anything starts
+    kind = Worker if supervised is None else partial(SupervisedWorker, end=supervised.end)
     raise typer.Exit(
         run(
-            SupervisedWorker(
+            kind(
                 jobs,
                 settings,
-                supervised.end,
                 database_url=url,
                 direct_url=direct_url,
-                application=identity,
-            )
-            if supervised
-            else Worker(
-                jobs, settings, database_url=url, direct_url=direct_url, application=identity
+                application=application,
+                imports=imports or (),
             )
         )
     )
@@ -196,9 +239,13 @@ def _supervision(
     return SupervisorSettings(
         processes=processes,
         grace_seconds=grace,
-        most_memory=None if max_memory is None else parse_size(max_memory),
+        most_memory=_size(max_memory, "--max-memory"),
         watched=Path.cwd() if reload else None,
     )
+
+
+def _size(text: str | None, option: str) -> int | None:
+    return None if text is None else parse_size(text, option)
 
 
 def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[str, int]:
@@ -206,12 +253,6 @@ def _queues(specs: list[str] | None, concurrency: int, jobs: JobQueue) -> dict[s
         return parse_queues(specs, concurrency)
     named = {task.options.queue or "default" for task in jobs.tasks.values()}
     return dict.fromkeys(sorted(named | {"default"}), concurrency)
-
-
-def _identity(application: str, imports: Sequence[str]) -> str:
-    """Name the code that this worker runs: what it declares depends on all of it."""
-    module, _, name = application.partition(":")
-    return " ".join([f"{module}:{name or 'jobs'}", *sorted(imports)])
 
 
 def register(app: typer.Typer) -> None:

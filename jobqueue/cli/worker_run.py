@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,9 @@ from jobqueue.cli.exit_codes import Exit
 from jobqueue.worker.supervisor.supervised_worker import SupervisedWorker
 from jobqueue.worker.supervisor.supervisor import Supervisor, SupervisorSettings
 from jobqueue.worker.worker import Farewell, Worker
+
+# For threads of the pool that have nothing to do any more.
+THREADS_SECONDS = 1.0
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -29,11 +33,14 @@ def run(worker: Worker) -> int:
         )
     log.info("stopped")
     code = Exit.INTERRUPTED if farewell.interrupted else 0
-    if farewell.anything_left:
+    if farewell.replace:
+        code = Exit.REPLACE
+    threads = _threads_left(farewell)
+    if threads or farewell.coroutines_left:
         # Python would wait for them at exit, and these never ask whether they should go on.
         log.warning(
             "left behind, still running: %d threads, %d coroutines",
-            farewell.threads_left,
+            threads,
             farewell.coroutines_left,
         )
         logging.shutdown()
@@ -42,14 +49,22 @@ def run(worker: Worker) -> int:
     return code
 
 
+def _threads_left(farewell: Farewell) -> int:
+    """Count the threads that run on: those of jobs, and those that jobs have started."""
+    deadline = time.monotonic() + THREADS_SECONDS
+    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    for thread in others:
+        if not thread.daemon and not farewell.threads_left:
+            thread.join(max(0.0, deadline - time.monotonic()))
+    return sum(1 for one in others if one.is_alive() and not one.daemon)
+
+
 def _run(worker: Worker) -> Farewell:
     """Run the worker on the fastest event loop there is, and stop it on a signal."""
 
     async def main() -> Farewell:
         if not isinstance(worker, SupervisedWorker):
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, worker.stop)
+            worker.heed_signals([signal.SIGTERM, signal.SIGINT], worker.stop)
         return await worker.run()
 
     try:

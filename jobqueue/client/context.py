@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
+from jobqueue.client.resources import NO_RESOURCES, Resources
 from jobqueue.client.transaction import JobTransaction
 from jobqueue.client.transaction_source import Pools
-from jobqueue.core.errors import NoCurrentJob
+from jobqueue.core.errors import ConfigurationError, NoCurrentJob
+from jobqueue.core.outcome import JobStopped, storable
 from jobqueue.core.schedules import tick_id
 from jobqueue.store.claims import Claimed
 
@@ -27,30 +30,55 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session, sessionmaker
 
 
+Report = Callable[[Claimed, float, str], None]
+"""Takes in how far a job is: a fraction, and some words."""
+
+
 class Attempt:
     """One run of a job, as its worker keeps it.
 
     began: by the worker's monotonic clock, in seconds.
     history: whether the job is kept when it has completed.
+    loop: the worker's event loop; None where it has none for this attempt.
+    report: takes in how far the job is, in any thread.
     """
 
     __slots__ = (
-        "began", "completed", "history", "in_transaction", "job", "loop", "overruled", "pools",
+        "began", "completed", "given_up", "history", "in_transaction", "job", "loop", "overruled",
+        "pools", "report", "stopped",
     )  # fmt: skip
 
-    def __init__(self, job: Claimed, pools: Pools, began: float, *, history: bool = True) -> None:
+    def __init__(
+        self,
+        job: Claimed,
+        pools: Pools,
+        began: float,
+        report: Report,
+        history: bool,  # noqa: FBT001 - by position, which is quicker
+        *,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.job = job
         self.pools = pools
         self.began = began
+        self.report = report
         self.history = history
+        self.loop = loop
         self.in_transaction = False
         """whether a transaction of the job's own is open"""
         self.completed = False
         """whether a transaction of the job's own has recorded its completion"""
         self.overruled: Exception | None = None
         """how it ended in truth, whatever the task made of the exception that told it so"""
-        self.loop = asyncio.get_running_loop()
-        """the worker's event loop"""
+        self.stopped: Exception | None = None
+        """why it is to stop, once it is"""
+        self.given_up = False
+        """whether it was told to stop, ran on, and was ended in the books without it"""
+
+    def check(self) -> None:
+        """Return unless the attempt is to stop. Raises JobStopped."""
+        if self.stopped is not None:
+            raise JobStopped(f"job {self.job.id}: told to stop: {self.stopped}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +91,11 @@ class CurrentJob:
     queue: str
     attempt: int
     max_attempts: int
+    resources: Resources
+    """What the lifespans of the application have opened in this process, by name.
+
+    A name that none of them yields raises UnknownResource, a KeyError that lists those there.
+    """
     _attempt: Attempt
 
     @property
@@ -74,6 +107,31 @@ class CurrentJob:
     def is_catch_up(self) -> bool:
         """Whether the job makes up for a tick that was missed."""
         return tick_id.is_catch_up(self.id)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the job is to stop: somebody cancelled it, or its time is over.
+
+        A coroutine is cancelled and a process interrupted. A plain function in a thread has to
+        look here, or call `check()`, from time to time.
+        """
+        return self._attempt.stopped is not None
+
+    def check(self) -> None:
+        """Go on, unless the job is to stop.
+
+        Raises JobStopped, which is no Exception: let it pass, and clean up in `finally`.
+        """
+        self._attempt.check()
+
+    def progress(self, fraction: float, message: str = "") -> None:
+        """Say how far the job is: a fraction from 0 to 1, and some words.
+
+        Call it as often as you like: the books are told once a second at most. It is a checkpoint
+        as well. Raises ConfigurationError for what is no fraction, and as `check`.
+        """
+        self._attempt.check()
+        self._attempt.report(self._attempt.job, *_progress(fraction, message))
 
     @overload
     def transaction(
@@ -109,16 +167,22 @@ class CurrentJob:
         job was given to another worker meanwhile: everything is rolled back. Raises Snooze when
         another delivery is in the middle of its block: the job is tried again a second later, and
         this attempt does not count. Raises ConfigurationError or UnsupportedConnection when `using`
-        gives no transaction, or the block commits by itself.
+        gives no transaction, or the block commits by itself. It is a checkpoint, as `check`.
         """
+        self._attempt.check()
         return JobTransaction(self._attempt, using)
 
 
+LONGEST_PROGRESS = 500
+"""Characters of a progress message; what is beyond is cut off."""
+
 current_attempt: ContextVar[Attempt] = ContextVar("jobqueue_current_attempt")
+current_resources = ContextVar("jobqueue_current_resources", default=NO_RESOURCES)
+"""The same for all jobs of a worker, so it is set once, in the context that they all begin with."""
 
 
 def current_job() -> CurrentJob:
-    """Give the job this code runs in, on the event loop or in a thread of the worker.
+    """Give the job this code runs in, on the event loop, in a thread or in a process of the worker.
 
     Raises NoCurrentJob outside a job.
     """
@@ -129,4 +193,21 @@ def current_job() -> CurrentJob:
             "current_job(): no job runs here; call it from a task that a worker runs"
         ) from None
     job = attempt.job
-    return CurrentJob(UUID(job.id), job.task, job.queue, job.attempt, job.max_attempts, attempt)
+    return CurrentJob(
+        UUID(job.id),
+        job.task,
+        job.queue,
+        job.attempt,
+        job.max_attempts,
+        current_resources.get(),
+        attempt,
+    )
+
+
+def _progress(fraction: float, message: str) -> tuple[float, str]:
+    """Give what is reported, checked. Raises ConfigurationError for what is no fraction."""
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise ConfigurationError(f"progress {fraction!r}: not a number; give a fraction")
+    if not 0 <= fraction <= 1:
+        raise ConfigurationError(f"progress {fraction!r}: not a fraction; give 0 to 1")
+    return float(fraction), storable(str(message)[:LONGEST_PROGRESS])

@@ -10,8 +10,13 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
 import psycopg
 
+from jobqueue.client import connections
+from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
+from jobqueue.client.remedies import ask, ask_async
 from jobqueue.client.schedules import declare
 from jobqueue.client.task import Task
+from jobqueue.client.waiting import Job, Wait, id_of, result_of
+from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
     ConfigurationError,
     DatabaseUnavailable,
@@ -22,28 +27,39 @@ from jobqueue.core.errors import (
 from jobqueue.core.keys import Key, Unique
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
+from jobqueue.core.pools import Pool
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
 from jobqueue.core.schedules.definition import Definition, ScheduleOptions
+from jobqueue.core.states import Cancellation, State
+from jobqueue.store import jobs as statements
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
 
 MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
 """What PostgreSQL says of our functions where there is no schema of ours."""
 
+WAIT_SECONDS = 30.0
+"""How long a job is waited for at most, where nothing else is said."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
+E = TypeVar("E", bound=AroundEnqueue)
+A = TypeVar("A", bound=AroundAttempt)
+L = TypeVar("L", bound=Lifespan)
 
 
 class JobQueue:
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.
+    hooks: what is registered around enqueues and attempts, and for workers.
     """
 
     def __init__(self, database_url: str | None = None) -> None:
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
         self._schedules: dict[str, Definition] = {}
+        self.hooks = Hooks()
 
     def __repr__(self) -> str:
         return f"<JobQueue tasks={sorted(self._tasks)}>"
@@ -78,6 +94,9 @@ class JobQueue:
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: Duration | str | None = None,
+        returns: bool = False,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
@@ -92,6 +111,9 @@ class JobQueue:
         idempotency_key: Key | None = None,
         unique: Unique | None = None,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: Duration | str | None = None,
+        returns: bool = False,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
 
@@ -105,7 +127,13 @@ class JobQueue:
             suits jobs by the million that nobody asks about later. To repeat an enqueue safely such
             a task needs an idempotency_key: a `job_id` is forgotten with the job.
 
-        An `async def` runs on the worker's event loop, a plain function in a thread.
+        pool: where a worker runs it: `async`, its event loop; `thread`; or `process`, a child
+            that can be killed. By itself an `async def` goes to `async`, a plain function to
+            `thread`.
+        timeout: how long an attempt may take: a timedelta, seconds, or text like `30s`. An attempt
+            that takes longer has failed, with TimedOut; None: no limit.
+        returns: True to keep what it returns with the job in the history; see `result`.
+
         Raises TaskError for a name taken twice or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
         """
@@ -116,6 +144,13 @@ class JobQueue:
             )
         if not isinstance(history, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
             raise ConfigurationError(f"history {history!r}: wrong type; give True or False")
+        if not isinstance(returns, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - the same
+            raise ConfigurationError(f"returns {returns!r}: wrong type; give True or False")
+        if returns and not history:
+            raise ConfigurationError(
+                "returns=True and history=False: results are kept in the history; drop one of them"
+            )
+        timeout_seconds = None if timeout is None else to_timeout_seconds(timeout)
         options = EnqueueOptions(
             queue=check_queue_name(queue),
             priority=to_priority(priority),
@@ -134,7 +169,15 @@ class JobQueue:
                     "with @jobs.task(name=...)"
                 )
             task = Task(
-                self, function, name=task_name, options=options, retry=policy, history=history
+                self,
+                function,
+                name=task_name,
+                options=options,
+                retry=policy,
+                history=history,
+                pool=pool,
+                timeout=timeout_seconds,
+                returns=returns,
             )
             self._tasks[task_name] = task
             return task
@@ -212,6 +255,106 @@ class JobQueue:
             return task
 
         return decorate
+
+    def around_enqueue(self, hook: E) -> E:
+        """Register a generator function that runs around every enqueue of a task.
+
+        It gets an Enqueuing and yields once; `yield` gives what the call returns, or raises what
+        it raises. It looks on: nothing it does changes the jobs, and its errors are only logged.
+        Those registered first are outermost. Raises ConfigurationError if it cannot be one.
+        """
+        self.hooks.add_around_enqueue(hook)
+        return hook
+
+    def around_attempt(self, hook: A) -> A:
+        """Register a generator function that runs around every attempt, where the task runs.
+
+        It gets the CurrentJob and yields once; `yield` gives what the task returned, or raises what
+        it raised. Before that it may raise Snooze, Cancel or Retry instead of running the task; all
+        other errors of its own are only logged. A plain generator runs around all tasks, an async
+        one around async tasks only. Those registered first are outermost. Raises ConfigurationError
+        if it cannot be one.
+        """
+        self.hooks.add_around_attempt(hook)
+        return hook
+
+    def lifespan(self, hook: L) -> L:
+        """Register a generator function, plain or async, that opens resources for each worker.
+
+        It takes nothing and yields once, a mapping of resources by name: `current_job().resources`
+        of every job. It is opened before the first job in each worker process and each child
+        process, and goes on after the last; the last registered first. A worker that cannot open it
+        does not start. Raises ConfigurationError if it cannot be one.
+        """
+        self.hooks.add_lifespan(hook)
+        return hook
+
+    def cancel(self, connection: object, job: Job, /) -> Cancellation:
+        """Cancel a job, in the transaction of `connection`, and say whether that was in time.
+
+        One that waits is cancelled at once. One that runs is asked to stop, as soon as the
+        transaction commits, and ends as cancelled unless it completes first.
+        job: what its enqueue gave, or its id.
+        """
+        execute = connections.adapted(connection).execute
+        return Cancellation(ask(execute, statements.cancel(id_of(job)))[0])
+
+    async def acancel(self, connection: object, job: Job, /) -> Cancellation:
+        """Cancel a job through an asynchronous `connection`; see `cancel`."""
+        execute = connections.adapted_async(connection).execute
+        return Cancellation((await ask_async(execute, statements.cancel(id_of(job))))[0])
+
+    def wait_for(
+        self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS
+    ) -> State:
+        """Wait until a job has ended, and give its state: completed, cancelled or dead.
+
+        Looks again and again, after pauses that grow to half a second. The job must be committed,
+        and `connection` best be in autocommit mode, or its transaction stays open meanwhile.
+        Raises NotDone when the timeout is over, and JobUnknown.
+        """
+        wait = Wait(job, timeout)
+        return State(wait.run(connections.adapted(connection).execute).state)
+
+    async def await_for(
+        self,
+        connection: object,
+        job: Job,
+        /,
+        *,
+        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as wait_for
+    ) -> State:
+        """Wait for a job through an asynchronous `connection`; see `wait_for`."""
+        wait = Wait(job, timeout)
+        return State((await wait.run_async(connections.adapted_async(connection).execute)).state)
+
+    def result(self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS) -> Any:  # noqa: ANN401 - whatever the task returned
+        """Wait until a job has ended, as `wait_for` does, and give what it returned.
+
+        As JSON has it: a tuple comes back as a list, a moment as text. timeout: 0 to look once.
+        Raises NotDone, JobUnknown, JobDead, JobCancelled, or NoResult if its task is not declared
+        with `returns=True`.
+        """
+        wait = Wait(job, timeout, keeps_result=self._keeps_result)
+        return result_of(wait.job_id, wait.run(connections.adapted(connection).execute))
+
+    async def aresult(
+        self,
+        connection: object,
+        job: Job,
+        /,
+        *,
+        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as result
+    ) -> Any:  # noqa: ANN401 - whatever the task returned
+        """Wait for what a job returned through an asynchronous `connection`; see `result`."""
+        wait = Wait(job, timeout, keeps_result=self._keeps_result)
+        standing = await wait.run_async(connections.adapted_async(connection).execute)
+        return result_of(wait.job_id, standing)
+
+    def _keeps_result(self, task: str) -> bool:
+        """Whether a task keeps results, for all that is known here."""
+        known = self._tasks.get(task)
+        return known is None or known.returns
 
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection[Any]]:

@@ -12,7 +12,7 @@ REMEDIES = {
     "3F000": "jobqueue: no schema 'jobqueue' in this database; run `jobqueue migrate` first",
     "42P01": "jobqueue: this database's schema is older than this release; run `jobqueue migrate`",
     "42883": "jobqueue: this database's schema is older than this release; run `jobqueue migrate`",
-    "42501": "jobqueue: this role may not; see `jobqueue grants --role ROLE --for enqueue`",
+    "42501": "jobqueue: this role may not; see `jobqueue grants --role ROLE --for PURPOSE`",
     "25006": "jobqueue: to enqueue is to write; use a transaction and a server that may",
     "25P02": "jobqueue: a statement before this one failed; roll back, and begin again",
     "40001": "jobqueue: another transaction was there first; roll back, and run the whole again",

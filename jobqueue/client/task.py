@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
 from jobqueue.client import bulk, connections
+from jobqueue.client.around_enqueue import around_many, around_one
+from jobqueue.client.hooks import Hooks
 from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
 from jobqueue.core.errors import TaskError
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
+from jobqueue.core.pools import Pool, choose_pool
 from jobqueue.core.retry import Retry
 from jobqueue.store import jobs as statements
 from jobqueue.store import workers
@@ -34,6 +37,9 @@ class Task(Generic[P, R]):
     Made by `@jobs.task`. Every `enqueue` takes the connection first, by position; the job exists
     if and only if that connection's transaction commits. A connection in autocommit mode commits
     each enqueue by itself.
+
+    pool: where a worker runs it. timeout: how long an attempt may take, in seconds, unless a job
+    says otherwise; None: for ever. returns: whether what it returns is kept. hooks: its JobQueue's.
     """
 
     def __init__(
@@ -45,6 +51,9 @@ class Task(Generic[P, R]):
         options: EnqueueOptions,
         retry: Retry,
         history: bool = True,
+        pool: Pool | None = None,
+        timeout: float | None = None,
+        returns: bool = False,
     ) -> None:
         functools.update_wrapper(self, function)
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -59,6 +68,10 @@ class Task(Generic[P, R]):
         self.history = history
         self.signature = Signature(name, function)
         self.is_async = inspect.iscoroutinefunction(function)
+        self.pool: Pool = choose_pool(pool, task=name, is_coroutine=self.is_async)
+        self.timeout = timeout
+        self.returns = returns
+        self.hooks: Hooks = queue.hooks
         self._queue = queue
         if self.is_async and sys.version_info >= (3, 12):
             inspect.markcoroutinefunction(self)
@@ -74,7 +87,7 @@ class Task(Generic[P, R]):
         """Give this task with other options for what is enqueued through it.
 
         queue, priority, attempts, delay, run_at, job_id, idempotency_key,
-        idempotency_retention, unique: see UsingOptions.
+        idempotency_retention, unique, timeout: see UsingOptions.
         Raises ConfigurationError for an unknown option or a value out of range.
         """
         other = copy.copy(self)
@@ -88,12 +101,22 @@ class Task(Generic[P, R]):
         UnsupportedConnection if it is not a synchronous connection of a known kind.
         """
         execute = connections.adapted(connection).execute
-        return ask(execute, self.statement(self.signature.bind(args, kwargs)))[0]
+        values = self.signature.bind(args, kwargs)
+        statement = self.statement(values)
+        if self.hooks.enqueues:
+            with around_one(self, values, statement) as around:
+                return around.gives(ask(execute, statement)[0])
+        return ask(execute, statement)[0]
 
     async def aenqueue(self, connection: object, /, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in the transaction of an asynchronous `connection`; see `enqueue`."""
         execute = connections.adapted_async(connection).execute
-        return (await ask_async(execute, self.statement(self.signature.bind(args, kwargs))))[0]
+        values = self.signature.bind(args, kwargs)
+        statement = self.statement(values)
+        if self.hooks.enqueues:
+            with around_one(self, values, statement) as around:
+                return around.gives((await ask_async(execute, statement))[0])
+        return (await ask_async(execute, statement))[0]
 
     def enqueue_many(self, connection: object, items: bulk.Items, /) -> list[Enqueued]:
         """Enqueue one job for each mapping of arguments, in order, in one transaction.
@@ -104,21 +127,27 @@ class Task(Generic[P, R]):
         """
         execute = connections.adapted(connection).execute
         enqueued: list[Enqueued] = []
-        for statement in bulk.chunks(self, items):
-            enqueued += ask(execute, statement)
-        return enqueued
+        with around_many(self, items) as around:
+            for statement in bulk.chunks(self, items):
+                enqueued += ask(execute, statement)
+            return around.gives(enqueued)
 
     def enqueue_bulk(self, connection: object, items: bulk.Items, /) -> int:
         """Enqueue tens of thousands of jobs, from any iterable, and give how many were inserted.
 
         By COPY, in the transaction of `connection`: nothing is held in memory. Where COPY cannot
-        serve (keys, a role that may only enqueue, drivers without it) statements of thousands do.
+        serve (keys, a timeout, a role that may only enqueue, drivers without it) statements of
+        thousands do.
         Raises ArgumentError, with the `row` from 0, for the first item that does not fit. After
         COPY none of them is there and the transaction stays usable; otherwise roll back.
         """
         bulk.check_many(self, items)
         used = connections.adapted(connection)
-        if used.copy is not None and not self.options.keyed:
+        with around_many(self, items) as around:
+            return around.gives(self._bulk(used, items))
+
+    def _bulk(self, used: connections.Adapted, items: bulk.Items) -> int:
+        if used.copy is not None and self.options.loadable:
             [common] = ask(used.execute, statements.copy_prepare(self.name, self.options))
             if common.allowed:
                 loads = bulk.CopyLoads(self, items, common)
@@ -131,7 +160,11 @@ class Task(Generic[P, R]):
         """Enqueue tens of thousands through an asynchronous `connection`; see `enqueue_bulk`."""
         bulk.check_many(self, items)
         used = connections.adapted_async(connection)
-        if used.copy is not None and not self.options.keyed:
+        with around_many(self, items) as around:
+            return around.gives(await self._abulk(used, items))
+
+    async def _abulk(self, used: connections.AdaptedAsync, items: bulk.Items) -> int:
+        if used.copy is not None and self.options.loadable:
             statement = statements.copy_prepare(self.name, self.options)
             [common] = await ask_async(used.execute, statement)
             if common.allowed:
@@ -148,9 +181,10 @@ class Task(Generic[P, R]):
         """Enqueue many through an asynchronous `connection`; see `enqueue_many`."""
         execute = connections.adapted_async(connection).execute
         enqueued: list[Enqueued] = []
-        for statement in bulk.chunks(self, items):
-            enqueued += await ask_async(execute, statement)
-        return enqueued
+        with around_many(self, items) as around:
+            for statement in bulk.chunks(self, items):
+                enqueued += await ask_async(execute, statement)
+            return around.gives(enqueued)
 
     def enqueue_now(self, *args: P.args, **kwargs: P.kwargs) -> Enqueued:
         """Enqueue one job in a transaction of its own, over a connection made for it."""

@@ -3,7 +3,8 @@
     JobQueueError
     ├── ConfigurationError        a setting, option or name that cannot be used
     │   ├── DatabaseUrlError
-    │   └── ApplicationError      `module:attribute` that names no JobQueue
+    │   ├── ApplicationError      `module:attribute` that names no JobQueue
+    │   └── LifespanError         resources that a worker could not open
     ├── TaskError                 a task that cannot be registered or found
     ├── ArgumentError             arguments that do not fit the task's signature
     ├── UnsupportedConnection     an object no adapter knows how to enqueue through
@@ -14,11 +15,23 @@
     │   ├── SchemaTooNew
     │   └── SchemaBusy
     ├── NoCurrentJob              `current_job()` outside a job
+    ├── UnknownResource           a name that no lifespan yields; a KeyError as well
     ├── AlreadyProcessed          an earlier delivery has made the job's effects
-    └── LeaseLost                 the job was given to another worker meanwhile
+    ├── LeaseLost                 the job was given to another worker meanwhile
+    ├── TimedOut                  an attempt ran longer than its timeout
+    └── ResultError               a job that was waited for gives no result
+        ├── NotDone               not ended within the time allowed
+        ├── JobDead
+        ├── JobCancelled
+        ├── JobUnknown
+        └── NoResult              completed, but its task keeps none
 
 Each message reads `<subject and value>: <rule broken>; <what to do>`.
 """
+
+from __future__ import annotations
+
+from uuid import UUID
 
 
 def one_line(error: BaseException | None) -> str:
@@ -40,6 +53,10 @@ class DatabaseUrlError(ConfigurationError):
 
 class ApplicationError(ConfigurationError):
     """`module:attribute` names no JobQueue."""
+
+
+class LifespanError(ConfigurationError):
+    """A worker could not open the resources of a lifespan, and does not start."""
 
 
 class TaskError(JobQueueError):
@@ -97,6 +114,13 @@ class NoCurrentJob(JobQueueError):
     """`current_job()` was called outside a job."""
 
 
+class UnknownResource(JobQueueError, KeyError):
+    """No lifespan yields a resource of this name."""
+
+    __str__ = Exception.__str__
+    """KeyError's own shows the quotes and escapes of a key."""
+
+
 class AlreadyProcessed(JobQueueError):
     """An earlier delivery of the job has made its effects; the job ends as completed."""
 
@@ -107,3 +131,35 @@ class LeaseLost(JobQueueError):
 
 class PartlyCommitted(ConfigurationError):
     """A COMMIT sent as SQL has made a part of a job's effects for good; the job ends as dead."""
+
+
+class TimedOut(JobQueueError):
+    """An attempt ran longer than its timeout."""
+
+
+class ResultError(JobQueueError):
+    """A job that was waited for gives no result. job_id: which."""
+
+    def __init__(self, message: str, job_id: UUID) -> None:
+        super().__init__(message)
+        self.job_id = job_id
+
+
+class NotDone(ResultError, TimeoutError):
+    """The job has not ended within the time allowed."""
+
+
+class JobDead(ResultError):
+    """The job ran out of attempts; the message says how the last one failed."""
+
+
+class JobCancelled(ResultError):
+    """The job was cancelled."""
+
+
+class JobUnknown(ResultError):
+    """There is no such job that could be seen, or nothing was kept of it."""
+
+
+class NoResult(ResultError):
+    """The job has completed, but its task keeps no result."""

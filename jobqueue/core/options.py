@@ -9,7 +9,7 @@ from types import FunctionType, MethodType
 from typing import Any, TypedDict
 from uuid import UUID
 
-from jobqueue.core.duration import Duration, to_seconds
+from jobqueue.core.duration import Duration, to_seconds, to_timeout_seconds
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique, make_key
 from jobqueue.core.names import check_queue_name
@@ -35,6 +35,7 @@ class UsingOptions(TypedDict, total=False):
         changes nothing until the retention ends, also after the job has ended.
     idempotency_retention: how long; 30 days.
     unique: at most one waiting job under a key; see Unique.
+    timeout: how long an attempt may take, in place of what the task says; also as text, `30s`.
     """
 
     queue: str
@@ -46,6 +47,7 @@ class UsingOptions(TypedDict, total=False):
     idempotency_key: Key
     idempotency_retention: Duration
     unique: Unique
+    timeout: Duration | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,11 @@ class EnqueueOptions:
     idempotency_key: Key | None = None
     idempotency_seconds: float = DEFAULT_RETENTION_SECONDS
     unique: Unique | None = None
+    timeout_seconds: float | None = None
 
     @property
     def plain(self) -> bool:
-        """Whether nothing is left to decide: every option given, no time, id or key."""
+        """Whether nothing is left to decide: the usual options given, and none of the others."""
         return (
             self.queue is not None
             and self.priority is not None
@@ -77,12 +80,18 @@ class EnqueueOptions:
             and self.job_id is None
             and self.idempotency_key is None
             and self.unique is None
+            and self.timeout_seconds is None
         )
 
     @property
     def keyed(self) -> bool:
         """Whether jobs have keys of the caller's own."""
         return self.idempotency_key is not None or self.unique is not None
+
+    @property
+    def loadable(self) -> bool:
+        """Whether jobs have nothing that a bulk load does not carry."""
+        return not self.keyed and self.timeout_seconds is None
 
     def keys(self, values: Mapping[str, Any]) -> Keys:
         """Give the keys of a job with `values`, as the task would get them.
@@ -156,5 +165,9 @@ READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
         lambda value: {"idempotency_seconds": to_seconds(value, subject="idempotency_retention")},
     ),
     "unique": ((Unique,), lambda value: {"unique": value}),
+    "timeout": (
+        (*DURATION, str),
+        lambda value: {"timeout_seconds": to_timeout_seconds(value)},
+    ),
 }
 """Each option's types, and what it sets."""

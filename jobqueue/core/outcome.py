@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobqueue.core.duration import Duration, to_seconds
+from jobqueue.core.errors import TimedOut, one_line
 from jobqueue.core.hiding import hide
 from jobqueue.core.retry import Retry
 
 LONGEST_MESSAGE = 2_000
 LONGEST_TRACEBACK = 16_000
+LONGEST_NAMED = 300
 
 
 class Snooze(Exception):
@@ -36,6 +38,22 @@ class InvalidArguments(Exception):
 
 class Interrupted(Exception):
     """The worker stopped before the job was done."""
+
+
+class JobStopped(BaseException):
+    """Raised at a checkpoint of a job that is to stop; no `except Exception` holds it up."""
+
+
+class UnstorableResult(Exception):
+    """A task returned what cannot be kept as its result."""
+
+
+class Described(Exception):
+    """An error of another process, by what is kept of it; its class need not be known here."""
+
+    def __init__(self, description: dict[str, str]) -> None:
+        super().__init__(description["message"])
+        self.description = description
 
 
 class Kind(StrEnum):
@@ -103,9 +121,11 @@ def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str
 
     secrets: what is hidden in it, the longest first.
     """
+    if isinstance(error, Described):
+        return error.description
     kind = type(error)
     name = kind.__qualname__
-    if kind.__module__ not in {"builtins", "__main__", __name__}:
+    if kind.__module__ not in {"builtins", "__main__", __name__} and kind is not TimedOut:
         name = f"{kind.__module__}.{name}"
     try:
         message = str(error)
@@ -122,6 +142,18 @@ def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str
         # The end of a traceback says where it happened.
         "traceback": storable(hide(trace, secrets)[-LONGEST_TRACEBACK:]),
     }
+
+
+def named(error: BaseException, secrets: Sequence[str] = ()) -> str:
+    """Give an error's type and message; the message is user code's, and may raise anything."""
+    name = type(error).__name__
+    if isinstance(error, Described):
+        name = error.description["error"].rpartition(".")[2]
+    try:
+        text = hide(one_line(error), secrets)[:LONGEST_NAMED]
+    except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
+        text = "<unreadable>"
+    return f"{name}: {text}" if text else name
 
 
 def storable(text: str) -> str:

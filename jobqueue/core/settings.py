@@ -27,6 +27,16 @@ class WorkerSettings:
     transaction_connections: connections for such transactions at most, of threads and of the event
         loop each.
     maintenance: whether this worker may become the leader.
+    pool_threads: threads for plain functions; None for one for each slot.
+    pool_processes: child processes for tasks that run in one; None for one for each core.
+    process_jobs: how many jobs a child process runs before it is replaced; None for any number.
+    process_memory_bytes: how much memory one may hold after a job; more, and it is replaced.
+    process_address_bytes: how much address space one may ever have, where the platform can see to
+        it: an allocation beyond it raises MemoryError in the job.
+    stop_seconds: how long a job that is told to stop may take to do so, before its process is
+        killed, or its slot given up as lost.
+    blocked_seconds: how long a job may keep the event loop to itself before that is said.
+    longest_block_seconds: for how long at most the lease is kept while the event loop is blocked.
     """
 
     queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
@@ -38,6 +48,14 @@ class WorkerSettings:
     processed_days: int = 30
     transaction_connections: int = 10
     maintenance: bool = True
+    pool_threads: int | None = None
+    pool_processes: int | None = None
+    process_jobs: int | None = None
+    process_memory_bytes: int | None = None
+    process_address_bytes: int | None = None
+    stop_seconds: float = 5.0
+    blocked_seconds: float = 0.5
+    longest_block_seconds: float = 600.0
 
     def __post_init__(self) -> None:
         """Refuse what no worker can work with: raise ConfigurationError."""
@@ -50,6 +68,15 @@ class WorkerSettings:
         _at_least("poll", self.poll_seconds, 0.001)
         _at_least("grace", self.grace_seconds, 0.0)
         _at_least("history days", self.history_days, 1)
+        _at_least("stop", self.stop_seconds, 0.0)
+        for name, number in (
+            ("threads", self.pool_threads),
+            ("processes", self.pool_processes),
+            ("jobs of a process", self.process_jobs),
+            ("memory of a process", self.process_memory_bytes),
+            ("address space of a process", self.process_address_bytes),
+        ):
+            _at_least(name, 1 if number is None else number, 1)
         _at_most("lease", self.lease_seconds, LONGEST_SECONDS)
         _at_most("history days", self.history_days, 365_000)
         _at_most("processed days", self.processed_days, 365_000)

@@ -29,6 +29,24 @@ class State(StrEnum):
         return self in ENDED
 
 
+class Cancellation(StrEnum):
+    """What came of cancelling a job."""
+
+    CANCELLED = "cancelled"
+    """it waited, and will not run"""
+    ASKED = "asked"
+    """it runs, and its worker is told to stop it; it may still complete first"""
+    ENDED = "ended"
+    """too late: it had ended"""
+    UNKNOWN = "unknown"
+    """it never was, or nothing is known of it any more"""
+
+    @property
+    def in_time(self) -> bool:
+        """Whether it had not ended yet."""
+        return self in {Cancellation.CANCELLED, Cancellation.ASKED}
+
+
 ENDED = frozenset({State.COMPLETED, State.CANCELLED, State.DEAD})
 
 
@@ -42,7 +60,7 @@ class Event(StrEnum):
     HAND_BACK = "hand_back"
     """a worker that stops returns what it did not finish"""
     CANCEL = "cancel"
-    """before it runs, or by the job itself"""
+    """before it runs; while it runs, by the job itself or because somebody asked"""
     BURY = "bury"
     PROMOTE = "promote"
     RESCUE = "rescue"

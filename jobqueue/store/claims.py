@@ -15,6 +15,7 @@ class Claimed(NamedTuple):
     """A job as its worker needs it; `id` and `args` as PostgreSQL wrote them.
 
     run_at: since when it was due, in seconds since 1970 by the database's clock.
+    timeout_seconds: the job's own; None: its task's.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Claimed(NamedTuple):
     lease: int
     priority: int
     run_at: float
+    timeout_seconds: float | None = None
 
 
 class Stretch(NamedTuple):

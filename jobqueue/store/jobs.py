@@ -46,6 +46,41 @@ class JobRecord:
     worker_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class JobDetails(JobRecord):
+    """What is shown of one job only.
+
+    timeout_seconds: its own; None: its task's.
+    progress, progress_message: of the attempt that runs, by its own word.
+    cancel_requested_at: when somebody asked to cancel it while it runs.
+    result: what it returned, if its task keeps that.
+    """
+
+    timeout_seconds: float | None
+    progress: float | None
+    progress_message: str | None
+    cancel_requested_at: datetime | None
+    result: Any
+
+
+class Standing(NamedTuple):
+    """How a job stands, for whoever waits for it.
+
+    result: JSON as text; None if nothing was kept.
+    error, message: of its last failed attempt.
+    ended_seconds: since it ended; None if it has not.
+    sees_commits: whether the transaction that looked sees what others commit meanwhile.
+    """
+
+    task: str
+    state: str
+    result: str | None
+    error: str | None
+    message: str | None
+    ended_seconds: float | None
+    sees_commits: bool
+
+
 def record(row: tuple[Any, ...]) -> JobRecord:
     """Read a row of `all_jobs`."""
     return JobRecord(*row)
@@ -117,6 +152,7 @@ def _options(options: EnqueueOptions) -> dict[str, Any]:
         "idempotency_seconds": options.idempotency_seconds,
         "unique_mode": "skip" if unique is None else unique.mode,
         "unique_window_seconds": None if unique is None else unique.window_seconds,
+        "timeout_seconds": options.timeout_seconds,
     }
 
 
@@ -165,6 +201,35 @@ def ack_forgotten(ids: str, leases: str) -> Statement[str]:
     return Statement(sql("jobs/ack_forgotten"), {"ids": ids, "leases": leases}, first)
 
 
+def ack_returned(
+    ids: Sequence[str], leases: Sequence[int], run_ms: Sequence[float], results: Sequence[str]
+) -> Statement[str]:
+    """Record completed attempts with what they returned, as JSON text. Rows are the stale ids."""
+    params = {
+        "ids": list(ids),
+        "leases": list(leases),
+        "run_ms": list(run_ms),
+        "results": list(results),
+    }
+    return Statement(sql("jobs/ack_returned"), params, first)
+
+
+def progress(
+    ids: Sequence[str],
+    leases: Sequence[int],
+    fractions: Sequence[float],
+    messages: Sequence[str],
+) -> Statement[str]:
+    """Note how far attempts are, from 0 to 1, and tell listeners. Rows are the ids not stale."""
+    params = {
+        "ids": list(ids),
+        "leases": list(leases),
+        "fractions": list(fractions),
+        "messages": list(messages),
+    }
+    return Statement(sql("jobs/progress"), params, first)
+
+
 def ack_rescheduled(outcomes: str) -> Statement[str]:
     """Record attempts that run again, given as JSON. Rows are the stale ids."""
     return Statement(sql("jobs/ack_rescheduled"), {"outcomes": outcomes}, first)
@@ -181,7 +246,10 @@ def ack_cancelled(outcomes: str) -> Statement[str]:
 
 
 def hand_back(worker_id: int, known: Collection[int]) -> Statement[str]:
-    """Hand back what the worker runs by the books and not by its own. Rows are their queues."""
+    """Hand back what the worker runs by the books and not by its own.
+
+    Rows are the queues of what runs again.
+    """
     return Statement(sql("jobs/hand_back"), {"worker_id": worker_id, "known": list(known)}, first)
 
 
@@ -192,7 +260,7 @@ def unknown_tasks(queues: Sequence[str], tasks: Sequence[str]) -> Statement[str]
 
 
 def cancel(job_id: UUID) -> Statement[str]:
-    """Cancel a waiting job: `cancelled`, or why not: `running`, `ended`, `unknown`."""
+    """Cancel a job: `cancelled`, `asked` since it runs, or too late: `ended`, `unknown`."""
     return Statement(sql("jobs/cancel"), {"id": str(job_id)}, first)
 
 
@@ -201,9 +269,14 @@ def retry(job_id: UUID) -> Statement[str]:
     return Statement(sql("jobs/retry"), {"id": str(job_id)}, first)
 
 
-def show(job_id: UUID) -> Statement[JobRecord]:
+def show(job_id: UUID) -> Statement[JobDetails]:
     """Find one job, wherever it is."""
-    return Statement(sql("jobs/show"), {"id": str(job_id)}, record)
+    return Statement(sql("jobs/show"), {"id": str(job_id)}, lambda row: JobDetails(*row))
+
+
+def standing(job_id: UUID) -> Statement[Standing]:
+    """Find how one job stands. No row: it is unknown."""
+    return Statement(sql("jobs/standing"), {"id": str(job_id)}, Standing._make)
 
 
 def list_jobs(

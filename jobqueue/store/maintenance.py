@@ -42,6 +42,7 @@ class Rescued(NamedTuple):
     worker: str
     retried: int
     buried: int
+    cancelled: int
 
 
 def candidacy() -> Statement[Candidacy]:
@@ -83,7 +84,7 @@ def promote(limit: int) -> Statement[Promoted]:
 
 def rescue() -> Statement[Rescued]:
     """Take back what workers with an expired lease held. One row a worker."""
-    return Statement(sql("jobs/rescue"), {}, lambda row: Rescued(*row[:3]))
+    return Statement(sql("jobs/rescue"), {}, lambda row: Rescued(*row[:4]))
 
 
 def end_transactions() -> Statement[bool]:
@@ -109,6 +110,11 @@ def drop_partitions(days: int) -> Statement[int]:
 def settle(limit: int) -> Statement[int]:
     """Decide about up to `limit` jobs whose keys were held. The row is how many were decided."""
     return Statement(sql("keys/settle"), {"limit": limit}, first)
+
+
+def cancel_asked() -> Statement[int]:
+    """Cancel jobs that wait again although they are to be cancelled. The row is how many."""
+    return Statement(sql("jobs/cancel_asked"), {}, first)
 
 
 def forget(processed_days: int, limit: int) -> Statement[int]:

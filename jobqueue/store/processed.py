@@ -59,3 +59,12 @@ def complete(job: Claimed, transaction: str, run_seconds: float, *, keep: bool) 
         "keep": keep,
     }
     return Statement(sql("processed/complete"), params, lambda row: Done(*row))
+
+
+def keep_result(job: Claimed, result: str) -> Statement[str]:
+    """Keep what a job returned after `complete` was committed. result: JSON as text.
+
+    The row is its id; none if it is not there without a result.
+    """
+    params = {"job_id": job.id, "attempt": job.attempt, "result": result}
+    return Statement(sql("processed/keep_result"), params, first)

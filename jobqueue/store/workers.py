@@ -85,6 +85,17 @@ def listen() -> Statement[Any]:
     return Statement(sql("workers/listen"), {}, first)
 
 
+def listen_cancel() -> Statement[Any]:
+    """Listen for requests to cancel; a notification's payload is a worker's id."""
+    return Statement(sql("workers/listen_cancel"), {}, first)
+
+
+def cancel_requests(worker_id: int) -> Statement[tuple[str, int]]:
+    """Find which of the worker's running jobs are to be cancelled. Rows are ids and leases."""
+    params = {"worker_id": worker_id}
+    return Statement(sql("workers/cancel_requests"), params, lambda row: (row[0], row[1]))
+
+
 def probe() -> Statement[int]:
     """Find out whether the server is still there."""
     return Statement(sql("workers/probe"), {}, first)

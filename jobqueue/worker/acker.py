@@ -14,7 +14,7 @@ import psycopg
 from jobqueue.core.errors import one_line
 from jobqueue.core.outcome import Kind, Verdict, describe
 from jobqueue.store import jobs as statements
-from jobqueue.store import workers
+from jobqueue.store import processed, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement
 from jobqueue.worker.link import Link, Pauses
@@ -29,6 +29,8 @@ GATHERING_SECONDS = 0.003
 MOST_IN_A_BATCH = 2_000
 # And so many others, of which each may bring a traceback.
 MOST_VERDICTS = 500
+# Results may be long.
+MOST_RESULTS = 100
 # With so many outcomes unrecorded the database is behind: nothing more is claimed until it is not.
 MOST_UNRECORDED = 10_000
 
@@ -45,6 +47,8 @@ class Batch:
     """Outcomes to be recorded together. Lists of completions are parallel.
 
     forgotten_ids, forgotten_leases: of completed jobs that leave no trace.
+    returned: completions with what the task returned, as JSON.
+    kept: what a job returned whose completion its own transaction has recorded.
     """
 
     ids: list[str] = field(default_factory=list[str])
@@ -52,15 +56,21 @@ class Batch:
     run_ms: list[float] = field(default_factory=list[float])
     forgotten_ids: list[str] = field(default_factory=list[str])
     forgotten_leases: list[int] = field(default_factory=list[int])
+    returned: list[tuple[Claimed, float, str]] = field(
+        default_factory=list[tuple[Claimed, float, str]]
+    )
+    kept: list[tuple[Claimed, str]] = field(default_factory=list[tuple[Claimed, str]])
     verdicts: list[tuple[Claimed, Verdict]] = field(default_factory=list[tuple[Claimed, Verdict]])
 
     def __len__(self) -> int:
-        return len(self.ids) + len(self.forgotten_ids) + len(self.verdicts)
+        completed = len(self.ids) + len(self.forgotten_ids) + len(self.returned) + len(self.kept)
+        return completed + len(self.verdicts)
 
     def held_under(self) -> Iterator[int]:
         """Give the lease of each outcome."""
         yield from self.leases
         yield from self.forgotten_leases
+        yield from (job.lease for job, _, _ in self.returned)
         yield from (job.lease for job, _ in self.verdicts)
 
 
@@ -99,6 +109,17 @@ class Acker:
             batch.forgotten_leases.append(job.lease)
         self._noted()
 
+    def returned(self, job: Claimed, run_seconds: float, result: str, *, settled: bool) -> None:
+        """Note that `job` is done, and what its task returned, as JSON.
+
+        settled: the job's own transaction has recorded its completion.
+        """
+        if settled:
+            self._open.kept.append((job, result))
+        else:
+            self._open.returned.append((job, run_seconds * 1000, result))
+        self._noted()
+
     def not_completed(self, job: Claimed, verdict: Verdict) -> None:
         """Note what is to become of `job`, which did not complete."""
         self._open.verdicts.append((job, verdict))
@@ -135,6 +156,10 @@ class Acker:
     async def _record(self, batch: Batch) -> None:
         for statement in _completions(batch):
             await self._send(statement)
+        for start in range(0, len(batch.returned), MOST_RESULTS):
+            await self._send_results(batch.returned[start : start + MOST_RESULTS])
+        for job, result in batch.kept:
+            await self._keep_result(job, result)
         for ack, outcomes in _verdicts(batch):
             await self._send_or_split(ack, outcomes)
         if woken := {job.queue for job, verdict in batch.verdicts if verdict.runs_at_once}:
@@ -161,6 +186,29 @@ class Acker:
             )
             unrecorded = {"error": "Unrecorded", "message": f"the error was refused: {reason}"}
             await self._send(ack(orjson.dumps([outcome | {"error": unrecorded}]).decode()))
+
+    async def _send_results(self, returned: list[tuple[Claimed, float, str]]) -> None:
+        """Record completions with results. One that the database refuses is kept without."""
+        jobs, run_ms, results = zip(*returned, strict=True)
+        ids, leases = [job.id for job in jobs], [job.lease for job in jobs]
+        try:
+            await self._send(
+                statements.ack_returned(ids, leases, run_ms, results), give_up_on=REFUSED
+            )
+        except REFUSED as error:
+            if len(returned) > 1:
+                half = len(returned) // 2
+                await self._send_results(returned[:half])
+                await self._send_results(returned[half:])
+                return
+            _log_refused(jobs[0], error)
+            await self._send(statements.ack_returned(ids, leases, run_ms, ["null"]))
+
+    async def _keep_result(self, job: Claimed, result: str) -> None:
+        try:
+            await self._until_answered(processed.keep_result(job, result), REFUSED)
+        except REFUSED as error:
+            _log_refused(job, error)
 
     async def _send(self, statement: Statement[str], *, give_up_on: Errors = ()) -> None:
         """Record outcomes, and say of which nothing was changed."""
@@ -196,6 +244,10 @@ class Acker:
                 )
                 repeated = True
                 await asyncio.sleep(pause)
+
+
+def _log_refused(job: Claimed, error: psycopg.Error) -> None:
+    log.error("ack: job %s: its result cannot be kept (%s)", job.id, one_line(error))
 
 
 def _completions(batch: Batch) -> Iterator[Statement[str]]:

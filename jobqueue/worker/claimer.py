@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from contextlib import suppress
 from time import perf_counter
 
@@ -49,7 +48,6 @@ class Claimer:
         lease: Lease,
         unheard: Unheard,
         *,
-        tasks: Sequence[str],
         looks: Looks,
         poll_seconds: float,
         wake: asyncio.Event,
@@ -59,7 +57,6 @@ class Claimer:
         self._acker = acker
         self._lease = lease
         self._unheard = unheard
-        self._tasks = list(tasks)
         self._looks = looks
         self._poll_seconds = poll_seconds
         self._wake = wake
@@ -124,7 +121,7 @@ class Claimer:
         began = perf_counter()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
-            claims.claim(self._lease.worker_id, wanted, self._tasks, stretches)
+            claims.claim(self._lease.worker_id, wanted, self._runner.rooms.claimable(), stretches)
         )
         now = perf_counter()
         look = claims.look(rows)

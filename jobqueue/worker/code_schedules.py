@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 from jobqueue.client.queue import JobQueue
 from jobqueue.store import schedules
 from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
+
+
+def identity(application: str | None, imports: Iterable[str]) -> str:
+    """Name the code that a worker runs: what it declares depends on all of it.
+
+    application: `module:attribute`, of which the attribute may be left out.
+    """
+    module, _, attribute = (application or "").partition(":")
+    whole = f"{module}:{attribute or 'jobs'}" if module else ""
+    return " ".join([whole, *sorted(imports)])
 
 
 async def place_schedules(link: Link, jobs: JobQueue, application: str) -> None:

@@ -83,6 +83,22 @@ class Lease:
         """How long it lasts without a heartbeat."""
         return self._settings.lease_seconds
 
+    @property
+    def due(self) -> bool:
+        """Whether a heartbeat is due, or more than due."""
+        left = self._ends - clock()
+        return left < self._settings.lease_seconds - self._settings.heartbeat_seconds
+
+    def renewal(self) -> Statement[int]:
+        """Give the statement that renews the lease; no row: it was lost."""
+        return workers.heartbeat(
+            self.worker_id, lease_seconds=self._settings.lease_seconds, draining=self.draining
+        )
+
+    def was_renewed(self, asked: float) -> None:
+        """Learn that the lease was renewed. asked: when that was asked for, by `clock`."""
+        self._ends = max(self._ends, asked + self._settings.lease_seconds)
+
     async def claims_are_over(self) -> None:
         """Wait until no claim of this worker is under way; heartbeats go on meanwhile."""
         told = False
@@ -149,13 +165,7 @@ class Lease:
     async def beat(self) -> None:
         """Renew the lease, or enter the books anew if it was lost."""
         asked = clock()
-        alive = await self._link.run(
-            workers.heartbeat(
-                self.worker_id,
-                lease_seconds=self._settings.lease_seconds,
-                draining=self.draining,
-            )
-        )
+        alive = await self._link.run(self.renewal())
         if alive:
             in_doubt = self._doubt.is_set() or clock() >= self._ends
             self._ends = asked + self._settings.lease_seconds

@@ -25,14 +25,15 @@ class Line:
     """
 
     __slots__ = (
-        "ahead", "buffer", "concurrency", "filling", "mean_characters", "mean_seconds", "queue",
-        "running",
+        "ahead", "buffer", "concurrency", "filling", "lost", "mean_characters", "mean_seconds",
+        "queue", "running",
     )  # fmt: skip
 
     def __init__(self, queue: str, concurrency: int) -> None:
         self.queue = queue
         self.concurrency = concurrency
         self.running = 0
+        self.lost = 0
         self.buffer: deque[Claimed] = deque()
         self.mean_seconds: float | None = None
         self.filling = False

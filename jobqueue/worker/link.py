@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,6 +18,7 @@ from jobqueue.store.database import (
     worker_conninfo,
 )
 from jobqueue.store.statement import ExecuteAsync, Statement, first, run_async, sql
+from jobqueue.worker.containment import forked, hold_standard_descriptors
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -45,7 +45,6 @@ class Link:
         it; `0` for never.
     pooled: a pooler may give each transaction another session, so nothing is left in any: neither
         settings, idle_timeout among them, nor prepared statements.
-    overheard: called with the payload of each notification, whoever else reads it.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Link:
         *,
         idle_timeout: str = "0",
         pooled: bool = False,
-        overheard: Callable[[str], None] | None = None,
     ) -> None:
         self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
         self._idle_timeout = idle_timeout
@@ -64,7 +62,6 @@ class Link:
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
         self.losses = 0
-        self._overheard = overheard
         self._stirred = asyncio.Event()
 
     async def run(self, statement: Statement[Row]) -> list[Row]:
@@ -163,11 +160,11 @@ class Link:
         if self._connection is None or self._connection.closed:
             self.losses += self._connection is not None
             self._execute = None
+            hold_standard_descriptors()
             self._connection = await psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, prepare_threshold=None
             )
-            if self._overheard is not None:
-                _overhear(self._connection, self._overheard)
+            forked.watch_connection(self._connection)
         return self._connection
 
     async def _set_up(self) -> ExecuteAsync:
@@ -182,18 +179,6 @@ class Link:
             connection.prepare_threshold = PREPARE_THRESHOLD
         self._execute = execute
         return execute
-
-
-def _overhear(connection: psycopg.AsyncConnection[Any], told: Callable[[str], None]) -> None:
-    """Have `told` called with each payload; psycopg's own handlers go with nobody who waits."""
-    reads = connection.pgconn.notify_handler
-
-    def hear(notification: psycopg.pq.PGnotify) -> None:
-        told(notification.extra.decode())
-        if reads is not None:
-            reads(notification)
-
-    connection.pgconn.notify_handler = hear
 
 
 class Pauses:

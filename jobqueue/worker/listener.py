@@ -1,4 +1,4 @@
-"""LISTEN: wakes the claimer when a job was enqueued for a queue it sleeps in."""
+"""LISTEN: hears of jobs in queues in which the worker sleeps, and of jobs to be cancelled."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.store import workers
+from jobqueue.store.maintenance import RESIGNED
+from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 
 log = logging.getLogger("jobqueue.worker")
@@ -17,15 +19,33 @@ log = logging.getLogger("jobqueue.worker")
 PROBE_SECONDS = 15.0
 # For what has come in to be read; it is waited for without psycopg, which looks ten times a second.
 READ_SECONDS = 0.005
+CANCELS = "jobqueue_cancel"
 
 
 class Listener:
-    """Turns notifications into wake-ups. While it cannot listen, polling carries on."""
+    """Turns notifications into wake-ups. While it cannot listen, polling carries on.
 
-    def __init__(self, link: Link, queues: frozenset[str], wake: asyncio.Event) -> None:
+    wake: set when a job was enqueued for one of `queues`.
+    asked: set when one that this worker runs is to be cancelled.
+    resigned: set when the leader has resigned.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        lease: Lease,
+        queues: frozenset[str],
+        *,
+        wake: asyncio.Event,
+        asked: asyncio.Event,
+        resigned: asyncio.Event,
+    ) -> None:
         self._link = link
+        self._lease = lease
         self._queues = queues
         self._wake = wake
+        self._asked = asked
+        self._resigned = resigned
 
     async def run(self) -> None:
         """Listen for as long as the worker lives, over a new connection when one breaks."""
@@ -33,22 +53,32 @@ class Listener:
         while True:
             try:
                 await self._link.run(workers.listen())
+                await self._link.run(workers.listen_cancel())
                 connection = await self._link.connection()
                 pauses.reset()
                 # Something may have come while nobody listened.
                 self._wake.set()
+                self._asked.set()
                 while True:
                     # Silence may mean that nothing happens, or that nobody is there any more.
                     if not await _readable(connection, PROBE_SECONDS):
                         await self._link.run(workers.probe())
                     async for notification in connection.notifies(timeout=READ_SECONDS):
-                        if notification.payload in self._queues:
-                            self._wake.set()
+                        self._hear(notification)
             except psycopg.Error as error:
                 await self._link.close()
                 reason = one_line(error)
                 log.warning("listen: lost (%s); polling until it is back", reason)
             await asyncio.sleep(pauses.next_seconds())
+
+    def _hear(self, notification: psycopg.Notify) -> None:
+        if notification.channel == CANCELS:
+            if notification.payload == str(self._lease.worker_id):
+                self._asked.set()
+        elif notification.payload == RESIGNED:
+            self._resigned.set()
+        elif notification.payload in self._queues:
+            self._wake.set()
 
 
 async def _readable(connection: psycopg.AsyncConnection[Any], seconds: float) -> bool:

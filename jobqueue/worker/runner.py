@@ -1,41 +1,65 @@
-"""Running claimed jobs in the slots of their queues, and judging how each attempt ended."""
+"""Running claimed jobs in the slots of their queues, each in the pool of its task."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
-from dataclasses import replace
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from jobqueue.client.context import Attempt, current_attempt
+from jobqueue.client.context import Attempt, Report, current_attempt, current_resources
+from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
-from jobqueue.client.transaction_source import Pools
-from jobqueue.core.errors import AlreadyProcessed, LeaseLost, PartlyCommitted, one_line
-from jobqueue.core.hiding import hide, secret_texts
-from jobqueue.core.outcome import Cancel, Interrupted, Kind, Snooze, Verdict, judge
-from jobqueue.core.retry import Retry
+from jobqueue.client.transaction_source import Pools as Connections
+from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
 from jobqueue.worker.lines import Line
-from jobqueue.worker.threads import Threads
+from jobqueue.worker.pools import Pool
+from jobqueue.worker.rooms import Rooms
+from jobqueue.worker.stops import Running, Stops
+from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
 
 # A job that has waited so long in hand is given back, for a worker with a free slot.
 LONGEST_WAIT_SECONDS = 0.1
+# How long a cancelled coroutine may take to end when the worker does.
+LAST_SECONDS = 1.0
+
+UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
+
+
+class Plan(NamedTuple):
+    """What is to be known of a task for each of its jobs, at hand.
+
+    run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
+    attempt's start; or else the pool says when it begins.
+    """
+
+    task: Task[..., Any]
+    run: Callable[[Task[..., Any], Attempt], Coroutine[Any, Any, Ending]]
+    history: bool
+    timed: bool
+    at_once: bool
 
 
 class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
+    pools: by the names that tasks know them by.
+    watchdog: looks after the event loop while jobs run.
+    report: takes in how far a job is, in any thread.
+    resources: what is open for the jobs of this process.
+    stop_seconds: how long an attempt whose time is over may take to stop.
     holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
         starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
+    lost: called with a queue half of whose slots are lost.
     """
 
     def __init__(
@@ -43,23 +67,36 @@ class Runner:
         tasks: Mapping[str, Task[..., Any]],
         queues: Mapping[str, int],
         acker: Acker,
-        pools: Pools,
+        connections: Connections,
+        pools: Mapping[str, Pool],
         *,
+        watchdog: Watchdog,
+        report: Report,
+        resources: Resources,
+        stop_seconds: float,
         holds: Callable[[], bool],
         wake: asyncio.Event,
+        lost: Callable[[Line], None],
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
-        self.threads = Threads(sum(queues.values()))
+        self.rooms = Rooms(tasks, pools)
         self._tasks = tasks
         self._acker = acker
+        self._connections = connections
         self._pools = pools
+        self._watchdog = watchdog
+        self._report = report
         self._holds = holds
         self._wake = wake
-        self._running: dict[asyncio.Task[None], Claimed] = {}
-        self._interrupting = False
+        self._too_many_lost = lost
+        self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
+        self._running: Running = {}
+        self._lost: Running = {}
+        self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
         self._interrupted = 0
         # Each job starts from the worker's context, whatever the one before it left in its own.
         self._context = copy_context()
+        self._context.run(current_resources.set, resources)
         self._idle = asyncio.Event()
         self._idle.set()
         self._next_check: asyncio.TimerHandle | None = None
@@ -69,10 +106,16 @@ class Runner:
         """Jobs that run now."""
         return len(self._running)
 
+    @property
+    def coroutines_left(self) -> int:
+        """Coroutines that were cancelled and run on regardless."""
+        return len(self._running) + len(self._lost)
+
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
-        return {queue: limit for queue, limit in limits.items() if limit > 0}
+        wanted = {queue: limit for queue, limit in limits.items() if limit > 0}
+        return self.rooms.fitting(wanted) if self.rooms.matter else wanted
 
     def accept(self, jobs: Sequence[Claimed], wanted: Mapping[str, int]) -> None:
         """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
@@ -100,7 +143,7 @@ class Runner:
     def in_hand(self) -> set[int]:
         """Give the leases of what runs or waits for a slot."""
         waiting = (job.lease for line in self.lines.values() for job in line.buffer)
-        return {*(job.lease for job in self._running.values()), *waiting}
+        return {*(attempt.job.lease for attempt in self._running), *waiting}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -111,62 +154,160 @@ class Runner:
         """Wait until no job runs."""
         await self._idle.wait()
 
+    def cancel(self, asked: Collection[tuple[str, int]]) -> int:
+        """Stop the jobs that somebody cancelled, those in hand at once. Gives how many are here.
+
+        asked: their ids and leases.
+        """
+        found = 0
+        for line in self.lines.values():
+            for job in [job for job in line.buffer if (job.id, job.lease) in asked]:
+                line.buffer.remove(job)
+                self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
+                found += 1
+        for attempt in self._running:
+            if (attempt.job.id, attempt.job.lease) in asked:
+                self.stops.stop(attempt, _cancelled())
+                found += 1
+        return found
+
     async def interrupt(self) -> int:
         """Stop what runs and hand it back at once. Gives how many jobs were handed back.
 
         A thread cannot be stopped: its job is handed back, and the thread's own end is ignored.
         """
-        self._interrupting = True
-        stopped = list(self._running)
-        for task in stopped:
-            task.cancel()
-        if stopped:
+        await asyncio.sleep(0)  # what was just started begins, and so can be told
+        stopped = dict(self._running)
+        for attempt, running in stopped.items():
+            self.stops.ended(attempt)
+            if attempt.stopped is None:
+                attempt.stopped = Interrupted("the worker stopped before the job was done")
+            running.cancel()
+        for running in self._lost.values():
+            running.cancel()
+        if waited := [*stopped.values(), *self._lost.values()]:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
-            await asyncio.wait(stopped, timeout=1.0)
-        for job in self._running.values():
-            self._acker.not_completed(job, self._interruption())
+            await asyncio.wait(waited, timeout=LAST_SECONDS)
+        if sure := [one for attempt, one in stopped.items() if self._pool(attempt).sure]:
+            await asyncio.wait(sure)
+        for attempt in self._running:
+            self._end_without(attempt)
         return self._interrupted
 
     def _hand_back(self, line: Line) -> None:
         while line.buffer:
-            self._acker.not_completed(line.buffer.popleft(), Verdict(Kind.HANDED_BACK, refund=True))
+            self._acker.not_completed(line.buffer.popleft(), UNSTARTED)
+
+    def _pool(self, attempt: Attempt) -> Pool:
+        return self._pools[self._tasks[attempt.job.task].pool]
 
     def _start(self, line: Line, job: Claimed) -> None:
+        plan = self._plans[job.task]
+        if self.rooms.matter:
+            if not self.rooms.free(plan.task):
+                self._acker.not_completed(job, UNSTARTED)
+                return
+            self.rooms.take(plan.task)
         line.running += 1
-        task = _begin(self._attempt(line, job), self._context.copy())
-        if not task.done():
-            self._running[task] = job
+        if self._watchdog.asleep:
+            self._watchdog.wake()
+        attempt = Attempt(
+            job, self._connections, perf_counter(), self._report, plan.history,
+            loop=asyncio.get_running_loop(),
+        )  # fmt: skip
+        running = _begin(self._attempt(line, plan, attempt), self._context.copy())
+        if not running.done():
+            self._running[attempt] = running
             self._idle.clear()
-            task.add_done_callback(self._ended)
+            if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
+                self.begun(attempt)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
+    def begun(self, attempt: Attempt) -> None:
+        """Count an attempt's time from now on."""
+        job = attempt.job
+        own = job.timeout_seconds
+        timeout = self._tasks[job.task].timeout if own is None else own
+        if timeout is not None:
+            self.stops.begun(attempt, timeout)
+
+    async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
+        try:
+            current_attempt.set(attempt)
+            ending = await plan.run(plan.task, attempt)
+            seconds = perf_counter() - attempt.began
+            if attempt.given_up:
+                self._stopped_after_all(line, attempt)
+            else:
+                if ending is COMPLETED:
+                    self._acker.completed(attempt.job, seconds, keep=plan.history)
+                else:
+                    self._record(plan.task, attempt, ending, seconds)
+                line.measure(seconds)
+        finally:
+            self._running.pop(attempt, None)
+            self._free(line, plan, attempt)
+
+    def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
+        """Free the slot of an attempt that has ended, for the next one."""
+        if self.stops.any:
+            self.stops.ended(attempt)
+        if self.rooms.matter:
+            self.rooms.leave(plan.task)
+        line.running -= 1
+        self._fill(line)
         if not self._running:
             self._idle.set()
+        self._wake.set()
 
-    async def _attempt(self, line: Line, job: Claimed) -> None:
-        began = perf_counter()
-        task = self._tasks[job.task]
-        attempt = Attempt(job, self._pools, began, history=task.history)
-        current_attempt.set(attempt)
-        try:
-            args, kwargs = task.signature.decode(job.args)
-            if task.is_async:
-                await task.function(*args, **kwargs)
-            else:
-                await self.threads.call(task.function, args, kwargs)
-        except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
-            self._failed(task, attempt, error, perf_counter() - began)
-        else:
-            if attempt.overruled is not None:
-                self._failed(task, attempt, attempt.overruled, perf_counter() - began)
-            elif not attempt.completed:
-                self._acker.completed(job, perf_counter() - began, keep=task.history)
-        finally:
-            line.running -= 1
-            line.measure(perf_counter() - began)
-            self._fill(line)
-            self._wake.set()
+    def _record(
+        self, task: Task[..., Any], attempt: Attempt, ending: Ending, seconds: float
+    ) -> None:
+        """Hand to the acker how an attempt ended."""
+        verdict = ending.verdict
+        if verdict is None:
+            if ending.result is not None:
+                self._acker.returned(attempt.job, seconds, ending.result, settled=ending.settled)
+            elif not ending.settled:
+                self._acker.completed(attempt.job, seconds, keep=task.history)
+            return
+        if isinstance(verdict.error, Interrupted):
+            self._interrupted += 1
+        self._acker.not_completed(attempt.job, verdict)
+        log_verdict(attempt.job, verdict, ending.error, seconds)
+
+    def _end_without(self, attempt: Attempt) -> None:
+        """End an attempt in the books that runs on."""
+        attempt.given_up = True
+        task = self._tasks[attempt.job.task]
+        self._record(task, attempt, given_up(task, attempt), perf_counter() - attempt.began)
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """End an attempt in the books that does not stop, and count its slot as lost."""
+        if attempt not in self._running:
+            return
+        self._lost[attempt] = self._running.pop(attempt)
+        self._end_without(attempt)
+        job, line = attempt.job, self.lines[attempt.job.queue]
+        line.lost += 1
+        log.error(
+            "job %s %s: does not stop, and runs on in its slot, which is lost until it ends; lost "
+            "of queue %s: %d of %d slots",
+            *(job.task, job.id, job.queue, line.lost, line.concurrency),
+        )
+        if not self._running:
+            self._idle.set()
+        if line.lost * 2 >= line.concurrency:
+            self._too_many_lost(line)
+
+    def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
+        if self._lost.pop(attempt, None) is None:
+            return  # the worker ends
+        line.lost -= 1
+        job = attempt.job
+        log.warning(
+            "job %s %s: has ended after all, %.3f s after its start; its slot is free again",
+            *(job.task, job.id, perf_counter() - attempt.began),
+        )
 
     def _fill(self, line: Line) -> None:
         """Start what is in hand while slots are free."""
@@ -176,45 +317,6 @@ class Runner:
         while line.buffer and line.running < line.concurrency and self._holds():
             self._start(line, line.buffer.popleft())
         line.filling = False
-
-    def _failed(
-        self, task: Task[..., Any], attempt: Attempt, error: BaseException, seconds: float
-    ) -> None:
-        job = attempt.job
-        secrets = secret_texts(job.args, task.signature.secrets)
-        if attempt.completed:
-            what = _named(error, secrets)
-            log.error("job %s %s: completed, but then raised %s", job.task, job.id, what)
-            return
-        error = attempt.overruled or error
-        if isinstance(error, AlreadyProcessed):
-            log.info("%s", error)
-            self._acker.completed(job, seconds, keep=task.history)
-            return
-        if isinstance(error, LeaseLost):
-            log.warning("%s", error)
-            return
-        if self._interrupting and not isinstance(error, Snooze | Cancel | Retry):
-            # Whatever it made of its cancellation, it was our doing.
-            verdict = self._interruption()
-        elif isinstance(error, PartlyCommitted):
-            verdict = Verdict(Kind.DEAD, error=error)
-        else:
-            verdict = judge(
-                error,
-                attempt=job.attempt,
-                max_attempts=job.max_attempts,
-                retry=task.retry,
-                chance=random.random(),  # noqa: S311 - jitter
-            )
-        verdict = replace(verdict, secrets=secrets)
-        self._acker.not_completed(job, verdict)
-        _log_failure(job, verdict, error, seconds)
-
-    def _interruption(self) -> Verdict:
-        self._interrupted += 1
-        error = Interrupted("the worker stopped before the job was done")
-        return Verdict(Kind.HANDED_BACK, refund=True, error=error)
 
     def _watch_buffers(self) -> None:
         newest = [(line, line.buffer[-1]) for line in self.lines.values() if line.buffer]
@@ -234,6 +336,10 @@ class Runner:
             self._watch_buffers()
 
 
+def _plan(task: Task[..., Any], pool: Pool) -> Plan:
+    return Plan(task, pool.run, task.history, task.timeout is not None, not pool.tells_begin)
+
+
 def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
     """Start `attempt` as a task in `context`; it runs to its first wait at once if it can."""
     loop = asyncio.get_running_loop()
@@ -242,32 +348,5 @@ def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task
     return loop.create_task(attempt, context=context)
 
 
-WORDS = {
-    Kind.RETRIED: "to be tried again",
-    Kind.SNOOZED: "snoozed",
-    Kind.HANDED_BACK: "handed back",
-    Kind.CANCELLED: "cancelled",
-    Kind.DEAD: "a dead letter now",
-}
-LEVELS = {Kind.DEAD: logging.ERROR, Kind.SNOOZED: logging.INFO, Kind.CANCELLED: logging.INFO}
-
-
-def _log_failure(job: Claimed, verdict: Verdict, error: BaseException, seconds: float) -> None:
-    """Write the one line of an attempt that did not complete."""
-    attempt = f"attempt {job.attempt}/{job.max_attempts}"
-    again = f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else ""
-    log.log(
-        LEVELS.get(verdict.kind, logging.WARNING),
-        "job %s %s %s ended after %.3f s, %s: %s%s",
-        *(job.task, job.id, attempt, seconds, WORDS[verdict.kind]),
-        *(_named(error, verdict.secrets), again),
-    )
-
-
-def _named(error: BaseException, secrets: Sequence[str]) -> str:
-    """Give an error's type and message; the message is user code's, and may raise anything."""
-    try:
-        text = hide(one_line(error), secrets)[:300]
-    except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
-        text = "<unreadable>"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+def _cancelled() -> Cancel:
+    return Cancel("somebody cancelled it while it ran")

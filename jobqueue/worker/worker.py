@@ -4,47 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
+from time import monotonic, perf_counter
 
 import orjson
 import psycopg
 
+from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
+from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
-from jobqueue.worker.code_schedules import place_schedules
+from jobqueue.worker.code_schedules import identity, place_schedules
+from jobqueue.worker.containment import Signals
 from jobqueue.worker.lease import Lease
+from jobqueue.worker.lifespans import Lifespans
+from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
-from jobqueue.worker.maintenance import (
-    Conclude,
-    Duty,
-    Leader,
-    Rescue,
-    Schedule,
-    forget,
-    promote,
-    prune,
-    settle,
-)
-from jobqueue.worker.pools import TransactionPools
+from jobqueue.worker.maintenance import Leader, duties
+from jobqueue.worker.pools.assembly import Assembly
+from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
+from jobqueue.worker.transaction_pools import TransactionPools
 from jobqueue.worker.unheard import Unheard
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
+from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
+# How long closing the application's resources may take, all of them together.
+CLOSE_SECONDS = 5.0
 
 
 # The leader's session is never idle for so long while the leader lives. A frozen one loses the
@@ -58,11 +60,13 @@ class Farewell:
 
     interrupted: jobs it stopped and handed back, and claims whose outcomes it could not record.
     threads_left, coroutines_left: those that run on regardless.
+    replace: it stopped by itself, for another to be started: too many of its slots were lost.
     """
 
     interrupted: int
     threads_left: int
     coroutines_left: int
+    replace: bool = False
 
     @property
     def anything_left(self) -> bool:
@@ -79,7 +83,9 @@ class Worker:
     database_url: where it works; the JobQueue's own if None.
     direct_url: the server's own URL, for LISTEN and the leader, if `database_url` leads through a
         pooler in transaction mode.
-    application: which code this is, so that what its code declares no more can be dropped.
+    application, imports: `module:attribute` of `jobs`, and further modules with its tasks. Child
+        processes have to import them, for tasks with pool="process"; and by them it is known which
+        schedules are of this code.
     """
 
     def __init__(
@@ -89,7 +95,8 @@ class Worker:
         *,
         database_url: str | None = None,
         direct_url: str | None = None,
-        application: str = "",
+        application: str | None = None,
+        imports: Sequence[str] = (),
     ) -> None:
         if not jobs.tasks:
             raise ConfigurationError(
@@ -98,27 +105,51 @@ class Worker:
             )
         self._jobs = jobs
         self._settings = settings
-        self._application = application
+        self._code = identity(application, imports)
         url = database_url or jobs.database_url
         self._pooled = pooled = bool(direct_url)
         self._claims = Link(url, "worker", pooled=pooled)
         self._acks = Link(url, "worker acks", pooled=pooled)
         own_url = direct_url or url
-        self._listens = Link(own_url, "worker listens", overheard=self._overheard)
+        self._listens = Link(own_url, "worker listens")
         self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
-        self._pools = TransactionPools(url, settings.transaction_connections, pooled=pooled)
+        self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
             self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
+        )
+        self._progress = Progress(self._acks)
+        self._lifespans = Lifespans(jobs.hooks.lifespans)
+        self._watchdog = Watchdog(
+            url,
+            self._lease,
+            pooled=pooled,
+            blocked_seconds=settings.blocked_seconds,
+            longest_seconds=settings.longest_block_seconds,
+        )
+        self._pools = Assembly(
+            jobs.tasks,
+            settings,
+            url=url,
+            pooled=pooled,
+            application=application,
+            imports=imports,
+            begun=self._begun,
         )
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
             self._acker,
-            self._pools,
+            self._transactions,
+            self._pools.by_name,
+            watchdog=self._watchdog,
+            report=self._progress.report,
+            resources=self._lifespans.resources,
+            stop_seconds=settings.stop_seconds,
             holds=self._lease.holds,
             wake=wake,
+            lost=self._lost_slots,
         )
         self._claimer = Claimer(
             self._claims,
@@ -126,24 +157,49 @@ class Worker:
             self._acker,
             self._lease,
             Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
-            tasks=list(jobs.tasks),
             looks=Looks(settings.queues, _priorities(jobs)),
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
-        self._listener = Listener(self._listens, frozenset(settings.queues), wake)
-        duties: dict[str, Duty] = {
-            "schedule": Schedule(),
-            "promote": promote,
-            "rescue": Rescue(),
-            "settle": settle,
-            "prune": prune(settings.history_days),
-            "forget": forget(settings.processed_days),
-            "conclude": Conclude(settings.history_days),
-        }
-        self._leader = Leader(self._lease.name, self._claims, self._leads, duties)
+        self._cancels = Cancels(
+            self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
+        )
+        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))
+        self._listener = Listener(
+            self._listens,
+            self._lease,
+            frozenset(settings.queues),
+            wake=wake,
+            asked=self._cancels.asked,
+            resigned=self._leader.called,
+        )
+        self._replace = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
+
+    def heed_signals(self, numbers: Iterable[int], handler: Callable[[], None]) -> None:
+        """Call `handler` on these signals, whatever jobs do to them. Called on the event loop."""
+        signals = Signals(asyncio.get_running_loop())
+        for number in numbers:
+            signals.heed(number, handler)
+        self._watchdog.checks.append(signals.restore)
+
+    def _begun(self, attempt: Attempt) -> None:
+        attempt.began = perf_counter()
+        self._runner.begun(attempt)
+
+    def _lost_slots(self, line: Line) -> None:
+        """Make room for a worker whose slots are all there."""
+        if self._replace:
+            return
+        self._replace = True
+        log.error(
+            "worker %s: %d of %d slots of queue %s are lost to jobs that do not stop; "
+            "it drains, to be replaced by another",
+            *(self._lease.name, line.lost, line.concurrency, line.queue),
+        )
+        if not self._stop.is_set():
+            self.stop()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
@@ -156,24 +212,37 @@ class Worker:
 
         Raises DatabaseUnavailable if there is no first connection within `connect_seconds`,
         ConfigurationError if sessions that must be its own are shared, and SchemaError if the
-        database's schema is not one this release works with.
+        database's schema is not one this release works with. Raises LifespanError if resources of
+        the application cannot be opened.
         """
+        try:
+            farewell = await self._live()
+        finally:
+            left = await self._lifespans.leave(CLOSE_SECONDS)
+        return replace(farewell, coroutines_left=farewell.coroutines_left + left)
+
+    async def _live(self) -> Farewell:
+        """Work, with the application's resources open; they are closed by the caller."""
         if not await self._arrive_unless_stopped():
             return Farewell(0, 0, 0)
         background = [
             self._acker.run(),
             self._lease.run(),
             self._listener.run(),
+            self._cancels.run(),
+            self._progress.run(),
             warn_of_unknown_tasks(
                 self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
             ),
         ]
         if self._settings.maintenance:
             background.append(self._leader.run())
+        self._watchdog.start(lambda: self._runner.running > 0)
         try:
             async with Background(background):
                 return await self._work()
         finally:
+            self._watchdog.close()
             await self._depart()
 
     async def _work(self) -> Farewell:
@@ -195,10 +264,6 @@ class Worker:
             await self._drain(claiming)
             claiming.result()
         return await self._drain(claiming)
-
-    def _overheard(self, payload: str) -> None:
-        """Pass on what was said to all workers."""
-        self._leader.overheard(payload)
 
     def _lost_lease(self) -> None:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
@@ -241,6 +306,7 @@ class Worker:
                 await first_contact(self._listens, self._settings.connect_seconds)
             try:
                 await self._look_at_sessions()
+                await self._lifespans.enter(CLOSE_SECONDS)
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:
@@ -269,11 +335,12 @@ class Worker:
             for task in self._jobs.tasks.values()
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
-        await place_schedules(self._claims, self._jobs, self._application)
+        await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
         log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
+        tell_of_async_hooks(self._jobs)
 
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
@@ -307,14 +374,20 @@ class Worker:
                 self._lease.name,
                 unrecorded,
             )
-        return Farewell(interrupted + unrecorded, self._runner.threads.busy, self._runner.running)
+        await self._pools.stop()
+        return Farewell(
+            interrupted + unrecorded,
+            self._pools.threads.busy,
+            self._runner.coroutines_left,
+            replace=self._replace,
+        )
 
     async def _depart(self) -> None:
         """Leave the books and close the connections. A database that is gone is not waited for."""
         with suppress(TimeoutError, psycopg.Error):
             await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
-        self._runner.threads.close()
-        await self._pools.close()
+        self._pools.close()
+        await self._transactions.close()
         await self._close_links()
 
     async def _close_links(self) -> None:

@@ -1,5 +1,5 @@
 -- Takes away schedules and their ticks. Jobs that ticks have enqueued stay.
-UPDATE jobqueue.schema_version SET version = 2;
+UPDATE jobqueue.schema_version SET version = 3;
 DROP VIEW jobqueue.all_schedules;
 DROP TABLE jobqueue.schedules, jobqueue.schedule_ticks, jobqueue.leader;
 DROP FUNCTION jobqueue.run_schedule_v1, jobqueue.advance_schedules, jobqueue.enqueue_ticks,

@@ -6,7 +6,7 @@ kind: expand
 from jobqueue.store.migrations import run_script
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -40,6 +41,10 @@ UPDATE orders SET swept_at = clock_timestamp()
 WHERE kind = %s AND key = %s AND swept_at IS NULL
 """
 
+# A child process of a worker runs jobs in its name. Later its parent may be gone.
+IS_CHILD = "jobqueue.worker.processes.child" in sys.orig_argv
+WORKER = os.getppid() if IS_CHILD else os.getpid()
+
 # A job may lose many attempts to faults; none may end dead for that alone.
 PATIENT = Retry(attempts=1000, backoff=Constant(0.3))
 FATAL_ATTEMPTS = 3
@@ -55,7 +60,7 @@ class Failed(Exception):
 def noted() -> Generator[None]:
     """Note the start of an attempt and how it ended."""
     claimed = current_attempt.get().job
-    what = {"job": claimed.id, "lease": claimed.lease, "attempt": claimed.attempt}
+    what = {"job": claimed.id, "lease": claimed.lease, "attempt": claimed.attempt, "pid": WORKER}
     path = FOLDER / RUNS
     notes.write(path, what="start", **what)
     try:
@@ -88,6 +93,25 @@ async def slow(order: UUID, seconds: float) -> None:
 def slow_in_a_thread(order: UUID, seconds: float) -> None:
     with noted():
         time.sleep(seconds)
+
+
+@jobs.task(pool="process", retry=PATIENT)
+def in_a_process(order: UUID) -> None:
+    with noted():
+        time.sleep(0.01)
+
+
+@jobs.task(queue="slow", pool="process", retry=PATIENT)
+def slow_in_a_process(order: UUID, seconds: float) -> None:
+    with noted():
+        time.sleep(seconds)
+
+
+@jobs.task(pool="process", retry=PATIENT)
+def effect_in_a_process(order: UUID) -> None:
+    with noted(), current_job().transaction() as connection:
+        connection.execute(COUNT, [current_job().id])
+        time.sleep(0.01)
 
 
 @jobs.task(retry=PATIENT)

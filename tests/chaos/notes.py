@@ -20,7 +20,7 @@ def now() -> float:
 
 
 def write(path: Path, **what: Any) -> None:
-    """Append a line."""
+    """Append a line. It bears this process's number, unless `what` names another."""
     line = json.dumps({"at": now(), "pid": os.getpid(), **what}, default=str) + "\n"
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:

@@ -65,6 +65,12 @@ KINDS: dict[str, tuple[int, Enqueue]] = {
     ),
     "delayed": (3, lambda to, order: app.plain.using(delay=order.seconds).enqueue(to, order.id)),
     "thread": (4, lambda to, order: app.in_a_thread.enqueue(to, order.id)),
+    "process": (3, lambda to, order: app.in_a_process.enqueue(to, order.id)),
+    "slow in a process": (
+        1,
+        lambda to, order: app.slow_in_a_process.enqueue(to, order.id, order.seconds),
+    ),
+    "effect in a process": (3, lambda to, order: app.effect_in_a_process.enqueue(to, order.id)),
     "effect": (6, lambda to, order: app.effect.enqueue(to, order.id)),
     "effect in a thread": (6, lambda to, order: app.effect_in_a_thread.enqueue(to, order.id)),
     "slow effect": (1, lambda to, order: app.slow_effect.enqueue(to, order.id, order.seconds)),

@@ -15,6 +15,7 @@ APPLICATION = "tests.chaos.application:jobs"
 OPTIONS = (
     *("--lease", f"{LEASE_SECONDS}s", "--grace", f"{GRACE_SECONDS}s", "--poll", "500ms"),
     *("--queue", "default=8", "--queue", "slow=4", "--transaction-connections", "3"),
+    *("--pool-processes", "1"),
 )
 
 

@@ -7,7 +7,9 @@ from collections import Counter
 from tests.chaos.evidence import Evidence, Violations
 from tests.chaos.orders import UNIQUE
 
-EFFECT_TASKS = frozenset({"effect", "effect_in_a_thread", "slow_effect", "sweep"})
+EFFECT_TASKS = frozenset(
+    {"effect", "effect_in_a_process", "effect_in_a_thread", "slow_effect", "sweep"}
+)
 DOOMED_TASK = "always_fails"
 # Clocks are read one after the other.
 CLOCK_SECONDS = 0.05

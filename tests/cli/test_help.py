@@ -22,6 +22,7 @@ COMMANDS = [
     "jobs",
     "jobs list",
     "jobs show",
+    "jobs result",
     "jobs cancel",
     "jobs retry",
     "dead",

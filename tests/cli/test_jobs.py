@@ -70,7 +70,7 @@ def test_the_arguments_of_a_task_no_worker_has_are_hidden(shell: Shell, books: B
         assert "ada" not in shell.quick(command, "list", "--json").stdout
 
 
-def test_a_waiting_job_is_cancelled_and_a_running_one_is_not(shell: Shell, books: Books) -> None:
+def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked(shell: Shell, books: Books) -> None:
     waiting, running = enqueue(books, "greet"), enqueue(books, "greet")
     books.rows("UPDATE jobqueue.jobs SET state = 'running', worker_id = 1 WHERE id = %s", [running])
 
@@ -81,9 +81,57 @@ def test_a_waiting_job_is_cancelled_and_a_running_one_is_not(shell: Shell, books
     assert again.returncode == 1
     assert "ended" in again.stdout
 
-    refused = shell.quick("jobs", "cancel", str(running), "--json")
-    assert json.loads(refused.stdout) == {"id": str(running), "answer": "running"}
-    assert (refused.returncode, books.state(running)) == (1, "running")
+    asked = shell.quick("jobs", "cancel", str(running), "--json")
+    assert json.loads(asked.stdout) == {"id": str(running), "answer": "asked"}
+    assert (asked.returncode, books.state(running)) == (0, "running")
+    assert "its worker stops it" in shell.quick("jobs", "cancel", str(running)).stdout
+    assert "asked for at 20" in shell.quick("jobs", "show", str(running)).stdout
+
+
+def test_a_running_job_shows_how_far_it_is_and_how_long_it_may_take(
+    shell: Shell, books: Books
+) -> None:
+    shell.quick("enqueue", "greet", "--timeout", "90s")
+    [(running,)] = books.rows(
+        "UPDATE jobqueue.jobs SET state = 'running', worker_id = 1, progress = 0.4, "
+        "progress_message = 'page 12 of 30' RETURNING id"
+    )
+    shown = shell.quick("jobs", "show", str(running)).stdout
+    assert "40% page 12 of 30" in shown
+    assert "90 s" in shown
+    record = shell.json("jobs", "show", str(running))
+    assert (record["timeout_seconds"], record["progress_message"]) == (90, "page 12 of 30")
+
+
+def ended(books: Books, state: str, result: str | None = None) -> UUID:
+    return books.value(
+        "INSERT INTO jobqueue.job_history (id, run_at, enqueued_at, finished_at, priority, "
+        "attempt, max_attempts, state, queue, task, args, result) "
+        "VALUES (jobqueue.uuid_v7(), now(), now(), "
+        "now() - interval '1 minute', 5, 1, 5, %s, 'default', 'greet', '{}', %s) RETURNING id",
+        [state, result],
+    )
+
+
+def test_a_result_is_printed_as_json_and_what_gives_none_says_why(
+    shell: Shell, books: Books
+) -> None:
+    done = ended(books, "completed", '{"sum": [1, 2]}')
+    assert json.loads(shell.quick("jobs", "result", str(done)).stdout) == {"sum": [1, 2]}
+    assert '{"sum":[1,2]}' in shell.quick("jobs", "show", str(done)).stdout
+    dead = books.bury("send_mail")
+    for job, said in (
+        (enqueue(books, "greet"), "available after 0 s of waiting"),
+        (ended(books, "completed"), "no result is kept of task 'greet'"),
+        (ended(books, "cancelled"), "cancelled"),
+        (dead, "ValueError: it [broke] badly"),
+        (uuid4(), "unknown"),
+    ):
+        refused = shell.quick("jobs", "result", str(job))
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert said in refused.stderr
+    late = shell.quick("jobs", "result", str(enqueue(books, "greet")), "--wait", "50ms")
+    assert "available after 0.05 s of waiting" in late.stderr
 
 
 def test_a_job_runs_now_instead_of_later_and_a_dead_one_again(shell: Shell, books: Books) -> None:

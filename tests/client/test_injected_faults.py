@@ -1,4 +1,7 @@
-"""Through every kind of connection: whatever befalls a transaction, jobs are business rows."""
+"""Through every kind of connection: whatever befalls a transaction, jobs are business rows.
+
+JOBQUEUE_TEST_TRANSACTIONS is how many there are: 60 if it is not set, six with each fault.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from jobqueue import JobQueue
 from tests.client.books import rows
 from tests.client.kinds import KINDS, Kind
 
-TRANSACTIONS = int(os.environ.get("JOBQUEUE_TEST_TRANSACTIONS", "200"))
+TRANSACTIONS = int(os.environ.get("JOBQUEUE_TEST_TRANSACTIONS", "60"))
 
 queue = JobQueue()
 

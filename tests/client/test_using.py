@@ -34,7 +34,8 @@ def thumbnail(width: int) -> None: ...
 def awkward(connection: str, items: int, args: int, kwargs: int, options: int = 0) -> None: ...
 
 
-LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+EARLIER = datetime(2020, 1, 31, 12, 30, 15, tzinfo=UTC)
+LATER = datetime(2120, 1, 31, 12, 30, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,10 @@ LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
         (resize.using(priority=-32768), {"priority": -32768}),
         (resize.using(attempts=1), {"max_attempts": 1}),
         (thumbnail.using(attempts=32767), {"max_attempts": 32767, "queue": "images"}),
+        (resize.using(timeout=90), {"timeout_seconds": 90.0}),
+        (resize.using(timeout="500ms"), {"timeout_seconds": 0.5}),
+        (resize.using(timeout=timedelta(minutes=2), delay=60), {"timeout_seconds": 120.0}),
+        (resize, {"timeout_seconds": None}),
         (resize.using(delay=0), {"state": "available"}),
         (resize.using(delay=60), {"state": "scheduled"}),
         (resize.using(delay=timedelta(days=400)), {"state": "scheduled"}),
@@ -56,7 +61,7 @@ LATER = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
             resize.using(run_at=LATER.astimezone(timezone(timedelta(hours=9)))),
             {"state": "scheduled", "run_at": LATER},
         ),
-        (resize.using(run_at=LATER - timedelta(days=2)), {"state": "available"}),
+        (resize.using(run_at=EARLIER), {"state": "available"}),
     ],
     ids=lambda value: "" if isinstance(value, dict) else repr(value.options)[14:],
 )
@@ -97,8 +102,8 @@ def test_a_job_id_is_not_dropped_silently_when_many_are_enqueued(connection):
 
 
 def test_an_unknown_option_is_refused_before_anything_is_sent():
-    with pytest.raises(ConfigurationError, match="'timeout': unknown"):
-        resize.using(timeout=5)
+    with pytest.raises(ConfigurationError, match="'time_limit': unknown"):
+        resize.using(time_limit=5)
 
 
 def test_a_parameter_may_be_called_what_the_client_calls_its_own(connection, database_url):

@@ -109,7 +109,7 @@ def delivered(function, *args, **kwargs):
         (list[datetime], [NOON]),
         (Sequence[int], [1, 2]),
         (Mapping[str, UUID], {"k": SOME_ID}),
-        (set[str], {"a", "b"}),
+        pytest.param(set[str], {"a", "b"}, id="set of texts, in no order"),
         (frozenset[int], frozenset({1, 2})),
         (tuple[int, str], (1, "one")),
         (tuple[Decimal, ...], (Decimal("0.1"), Decimal(2))),

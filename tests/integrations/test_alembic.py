@@ -17,6 +17,12 @@ from tests.store.catalog import described, tables
 SCHEMAS = '{"include_schemas": True, "include_name": include_name}'
 BOTH = pytest.mark.parametrize("options", ["{}", SCHEMAS], ids=["default-schema", "all-schemas"])
 
+# Of this database alone: another process of the test run may use the same server.
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE NOT granted AND mode = 'AccessExclusiveLock' AND datname = current_database()
+"""
+
 
 def project(folder: Path, url: str, options: str = "{}") -> AlembicProject:
     return AlembicProject(folder, to_conninfo(url), options=options)
@@ -134,10 +140,7 @@ def test_while_a_users_migration_waits_for_our_tables_others_go_on(
         reader.execute("SELECT FROM jobqueue.all_jobs")
         migrating = pool.submit(theirs.upgrade)
         waiting.until(
-            lambda: value(
-                empty_database_url,
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'",
-            ),
+            lambda: value(empty_database_url, WAITING),
             what="the migration has tried",
         )
         with psycopg.connect(conninfo, autocommit=True) as enqueuer:

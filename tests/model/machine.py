@@ -14,7 +14,7 @@ from jobqueue.core.states import State
 from jobqueue.store.claims import Claimed
 from jobqueue.store.statement import Statement
 from tests import waiting
-from tests.model.stage import JOBS, ONCE, SESSIONS, SOLO, WORKERS, Stage
+from tests.model.stage import JOBS, ONCE, REQUESTS, SESSIONS, SOLO, WORKERS, Stage
 from tests.model.world import Job, Locks, Mode, Thing, Transaction, Worker, World
 from tests.store.steps import do, register
 
@@ -184,11 +184,15 @@ class Machine(RuleBasedStateMachine):
     def compare(self, name: str, by: Transaction) -> None:
         """Compare what a session sees with what the model says it sees."""
         session = self.stage.sessions[name]
-        with session.pipeline():  # one journey instead of three
-            jobs, workers, once = (session.execute(query) for query in (JOBS, WORKERS, ONCE))
+        with session.pipeline():  # one journey instead of four
+            jobs, workers, once, requests = (
+                session.execute(query) for query in (JOBS, WORKERS, ONCE, REQUESTS)
+            )
         expected = sorted(job.row() for job in self.world.jobs_seen(by).values())
         assert jobs.fetchall() == expected, name
         books = sorted((w.id, w.name, w.expired) for w in self.world.workers_seen(by).values())
         assert workers.fetchall() == books, name
         keys = sorted((k, o.job_id, o.expired) for k, o in self.world.once_seen(by).items())
         assert once.fetchall() == keys, name
+        asked = [(job_id,) for job_id in sorted(self.world.requests_seen(by).values())]
+        assert requests.fetchall() == asked, name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
@@ -32,7 +32,12 @@ def redriven(job: Job) -> Job:
 
 
 class HandRules(Machine):
-    """What people do."""
+    """What people do.
+
+    there: the requests to cancel that a statement about dead letters found when it started.
+    """
+
+    there: Sequence[int] = ()
 
     def act(
         self,
@@ -57,7 +62,7 @@ class HandRules(Machine):
     @rule(name=sessions, pick=picks, how=ends)
     def cancel(self, name: str, pick: int, how: Ends) -> None:
         by = self.begin(name)
-        job_id = self.choose_job(name, pick, *WAITING)
+        job_id = self.choose_job(name, pick, *WAITING, State.RUNNING)
         [told], job = self.act(
             name, by, job_id, jobs.cancel(job_id), fits=lambda job: job.state in WAITING, how=how
         )
@@ -66,8 +71,11 @@ class HandRules(Machine):
         elif job.state in WAITING:
             assert told == "cancelled"
             by.put(replace(job, state=moved(job, Event.CANCEL), unique=None, contested=None))
+        elif job.state is State.RUNNING:
+            assert told == "asked"
+            by.requests[self.next_number()] = job_id
         else:
-            assert told == ("ended" if job.state.ended else "running")
+            assert told == "ended"
         self.done(name, by)
 
     @have_jobs
@@ -75,10 +83,13 @@ class HandRules(Machine):
     def retry(self, name: str, pick: int, how: Ends) -> None:
         by = self.begin(name)
         job_id = self.choose_job(name, pick, State.SCHEDULED, State.DEAD)
+        there = [*self.world.requests_seen(by)]
         [told], job = self.act(
             name, by, job_id, jobs.retry(job_id),
             fits=lambda job: job.state in {State.SCHEDULED, State.DEAD}, how=how,
         )  # fmt: skip
+        if told == "redriven":
+            self.world.forget_requests(by, lambda one: one == job_id, there)
         if job is None:
             assert told == "unknown"
         elif job.state is State.SCHEDULED:
@@ -104,6 +115,7 @@ class HandRules(Machine):
         """Do something to a dead letter, if it is one."""
         by = self.begin(name)
         job_id = self.choose_job(name, pick, State.DEAD)
+        self.there = [*self.world.requests_seen(by)]
         told, job = self.act(
             name, by, job_id, statement(job_id),
             fits=lambda job: job.state is State.DEAD, how=how,
@@ -119,9 +131,13 @@ class HandRules(Machine):
     def redrive(self, name: str, pick: int, how: Ends) -> None:
         self.to_dead_letter(
             name, pick, how,
-            lambda job_id: dead_letters.redrive([job_id]),
-            lambda by, job: by.put(redriven(job)),
+            lambda job_id: dead_letters.redrive([job_id]), self.put_back,
         )  # fmt: skip
+
+    def put_back(self, by: Transaction, job: Job) -> None:
+        """Note that a dead letter was redriven; what was asked of it before is forgotten."""
+        self.world.forget_requests(by, lambda one: one == job.id, self.there)
+        by.put(redriven(job))
 
     @have_dead
     @rule(name=sessions, pick=picks, how=ends)
@@ -146,6 +162,7 @@ class HandRules(Machine):
     @rule(name=sessions)
     def redrive_all(self, name: str) -> None:
         by = self.begin(name)
+        self.there = [*self.world.requests_seen(by)]
         told = self.perform(name, by, dead_letters.redrive_matching(Filter(), limit=100), dict, {})
         found = [
             job
@@ -154,5 +171,5 @@ class HandRules(Machine):
         ]
         assert sorted(told) == sorted(str(job.id) for job in found)
         for job in found:
-            by.put(redriven(job))
+            self.put_back(by, job)
         self.done(name, by)

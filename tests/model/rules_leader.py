@@ -53,26 +53,50 @@ class LeaderRules(Machine):
         def wants() -> Locks:
             return {Thing("job", job.id): Mode.WRITE for job in fitting()}
 
+        asked = self.world.asked(by)
         told = self.perform(name, by, maintenance.rescue(), wants, how)
-        expected = {one.name: [0, 0] for one in lost}
+        expected = {one.name: {Event.RESCUE: 0, Event.BURY: 0, Event.CANCEL: 0} for one in lost}
         for job in fitting():
             worker = self.world.workers_seen(by)[job.worker or 0]
-            buried = job.attempt >= job.max_attempts
-            expected[worker.name][buried] += 1
-            by.put(self.rescued(job, buried=buried))
-        assert {one.worker: [one.retried, one.buried] for one in told} == expected
+            event = Event.BURY if job.attempt >= job.max_attempts else Event.RESCUE
+            if job.id in asked:
+                event = Event.CANCEL
+            expected[worker.name][event] += 1
+            by.put(self.rescued(job, event))
+        assert {one.worker: list(one[1:]) for one in told} == {
+            name: list(numbers.values()) for name, numbers in expected.items()
+        }
         for one in lost:
             by.workers[one.id] = None
             by.lock(Thing("worker", one.id), Mode.WRITE)
         self.done(name, by)
 
-    def rescued(self, job: Job, *, buried: bool) -> Job:
+    def rescued(self, job: Job, event: Event) -> Job:
         """Give a job whose worker was struck off."""
-        if buried:
-            state = moved(job, Event.BURY)
-            return replace(job, state=state, lease=None, errors=job.errors + 1)
-        state = moved(job, Event.RESCUE)
-        return replace(job, state=state, worker=None, lease=None, errors=job.errors + 1)
+        worker = None if event is Event.RESCUE else job.worker
+        state = moved(job, event)
+        return replace(job, state=state, worker=worker, lease=None, errors=job.errors + 1)
+
+    @precondition(lambda self: self.world.requests)
+    @rule(name=sessions)
+    def cancel_asked(self, name: str) -> None:
+        """Cancel jobs that wait although somebody asked to cancel them while they ran."""
+        by = self.begin(name)
+        seen = self.world.jobs_seen(by)
+        alive = {job.id for job in seen.values() if job.place == "jobs"}
+        waiting = [
+            seen[job_id]
+            for job_id in self.world.asked(by) & alive
+            if seen[job_id].state is not State.RUNNING
+            and not self.world.held(by, "job", job_id, Mode.WRITE)
+        ]
+        [told] = self.perform(name, by, maintenance.cancel_asked(), dict, {})
+        assert told == len(waiting)
+        for job in waiting:
+            by.put(replace(job, state=moved(job, Event.CANCEL), unique=None, contested=None))
+        there = [*self.world.requests_seen(by)]
+        self.world.forget_requests(by, lambda job_id: job_id not in alive, there)
+        self.done(name, by)
 
     # Keys ---------------------------------------------------------------------------------------
 

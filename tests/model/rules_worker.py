@@ -38,6 +38,12 @@ def in_an_hour(job: Job, *, attempt: int, errors: int) -> Job:
     )  # fmt: skip
 
 
+def cancelled(job: Job, *, attempt: int, errors: int) -> Job:
+    """Give a job that was to be cancelled and whose attempt has ended."""
+    state = moved(job, Event.CANCEL)
+    return replace(job, state=state, lease=None, attempt=attempt, errors=errors)
+
+
 class WorkerRules(Machine):
     """What workers do."""
 
@@ -97,10 +103,14 @@ class WorkerRules(Machine):
         pick: int,
         how: Ends,
         statement: Callable[[Claimed], Statement[str]],
-        ended: Callable[[Job], Job],
+        ended: Callable[[Job, bool], Job],
     ) -> None:
-        """Send an outcome, and check whether it is taken."""
+        """Send an outcome, and check whether it is taken.
+
+        ended: what becomes of the job, which may be one that is to be cancelled.
+        """
         by = self.begin(name)
+        asked = self.world.asked(by)
 
         def running(one: Claimed) -> Job | None:
             job = self.job(by, one.id)
@@ -116,7 +126,7 @@ class WorkerRules(Machine):
         job = running(claimed)
         assert stale == ([] if job else [claimed.id])
         if job:
-            by.put(ended(job))
+            by.put(ended(job, job.id in asked))
         self.done(name, by)
 
     @have_claims
@@ -125,7 +135,7 @@ class WorkerRules(Machine):
         self.outcome(
             name, pick, how,
             lambda one: jobs.ack_completed(f"{{{one.id}}}", f"{{{one.lease}}}", "{1}"),
-            lambda job: replace(job, state=moved(job, Event.COMPLETE), lease=None),
+            lambda job, _: replace(job, state=moved(job, Event.COMPLETE), lease=None),
         )  # fmt: skip
 
     @have_claims
@@ -140,8 +150,8 @@ class WorkerRules(Machine):
                 outcomes(one, delay_seconds=delay, refund=not counts, error=error)
             )
 
-        def ended(job: Job) -> Job:
-            again = in_an_hour if later else at_once
+        def ended(job: Job, asked: bool) -> Job:
+            again = cancelled if asked else in_an_hour if later else at_once
             return again(job, attempt=job.attempt - (not counts), errors=job.errors + counts)
 
         self.outcome(name, pick, how, statement, ended)
@@ -152,8 +162,11 @@ class WorkerRules(Machine):
         self.outcome(
             name, pick, how,
             lambda one: jobs.ack_dead(outcomes(one, error=FAILURE)),
-            lambda job: replace(
-                job, state=moved(job, Event.BURY), lease=None, errors=job.errors + 1
+            lambda job, asked: replace(
+                job,
+                state=moved(job, Event.CANCEL if asked else Event.BURY),
+                lease=None,
+                errors=job.errors + 1,
             ),
         )  # fmt: skip
 
@@ -163,9 +176,7 @@ class WorkerRules(Machine):
         self.outcome(
             name, pick, how,
             lambda one: jobs.ack_cancelled(outcomes(one, error=FAILURE)),
-            lambda job: replace(
-                job, state=moved(job, Event.CANCEL), lease=None, errors=job.errors + 1
-            ),
+            lambda job, _: cancelled(job, attempt=job.attempt, errors=job.errors + 1),
         )  # fmt: skip
 
     @rule(name=sessions, pick=picks, knows=st.integers(0, 2), how=ends)
@@ -179,6 +190,7 @@ class WorkerRules(Machine):
             return job.state is State.RUNNING and job.worker == worker and job.lease not in known
 
         # Decided when it starts: what comes to fit while it waits is not seen.
+        asked = self.world.asked(by)
         found = [job.id for job in self.world.which(by, fits)]
 
         def fitting() -> list[Job]:
@@ -188,9 +200,22 @@ class WorkerRules(Machine):
             return {Thing("job", job.id): Mode.WRITE for job in fitting()}
 
         told = self.perform(name, by, jobs.hand_back(worker, known), wants, how)
-        assert told == ["default"] * len(fitting())
-        for job in fitting():
-            by.put(at_once(job, attempt=job.attempt - 1, errors=job.errors))
+        held = fitting()
+        assert told == ["default"] * sum(job.id not in asked for job in held)
+        for job in held:
+            end = cancelled if job.id in asked else at_once
+            by.put(end(job, attempt=job.attempt - 1, errors=job.errors))
+        self.done(name, by)
+
+    @rule(name=sessions, pick=picks)
+    def hear_what_is_to_be_cancelled(self, name: str, pick: int) -> None:
+        by = self.begin(name)
+        worker = self.choose_worker(pick, by)
+        told = self.perform(name, by, workers.cancel_requests(worker), dict, {})
+        asked = self.world.asked(by)
+        held = self.world.which(by, lambda job: job.worker == worker and job.id in asked)
+        running = [job for job in held if job.state is State.RUNNING]
+        assert sorted(told) == sorted((str(job.id), job.lease) for job in running)
         self.done(name, by)
 
     # The books ----------------------------------------------------------------------------------

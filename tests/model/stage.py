@@ -41,6 +41,7 @@ SELECT classid::bigint << 32 | objid::bigint FROM pg_locks
 WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 """
 WORKERS = "SELECT id, name, expires_at < clock_timestamp() FROM jobqueue.workers ORDER BY id"
+REQUESTS = "SELECT job_id FROM jobqueue.cancel_requests ORDER BY job_id"
 ONCE = "SELECT key, job_id, expires_at <= now() FROM jobqueue.idempotency_keys ORDER BY key"
 
 

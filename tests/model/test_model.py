@@ -23,7 +23,10 @@ EXAMPLES = os.environ.get("JOBQUEUE_TEST_EXAMPLES")
 ENOUGH = 200
 
 
-LIVES = ("available", "scheduled", "due", "running", "lost", "failed", "dead", "completed", "keyed")
+LIVES = (
+    *("available", "scheduled", "due", "running", "lost", "failed", "dead", "completed", "keyed"),
+    *("asked", "asked_late"),
+)
 
 NOBODY_WAITS = {"left": True, "right": True}
 
@@ -48,8 +51,14 @@ class Play(EnqueueRules, WorkerRules, LeaderRules, HandRules):
         self.enqueue(SOLO, life in {"scheduled", "due"}, attempts, how)
         if life == "due":
             self.time_comes(0)
-        if life in {"running", "lost", "failed", "dead", "completed"}:
+        if life in {"running", "lost", "failed", "dead", "completed", "asked", "asked_late"}:
             self.claim(SOLO, 0, 100, how)
+        if life == "asked":
+            self.cancel(SOLO, 0, how)
+        if life == "asked_late":
+            self.cancel("left", 0, how)
+            self.reschedule(SOLO, 0, later=True, counts=True, how=how)
+            self.end("left", commit=True)
         if life == "lost":
             self.lease_ends(0)
         if life == "failed":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
@@ -119,7 +119,7 @@ CONFLICTS: dict[Mode, set[Mode]] = {
 
 
 class Thing(NamedTuple):
-    """What may be locked: a `job`, a `worker` or a `once` row, a `key`, an `id` just inserted."""
+    """What may be locked: a `job`, a `worker`, a `once` or a `request` row, a `key`, a new `id`."""
 
     kind: str
     what: UUID | int | str
@@ -135,6 +135,7 @@ class Transaction:
     jobs: dict[UUID, Job | None] = field(default_factory=dict[UUID, Job | None])
     workers: dict[int, Worker | None] = field(default_factory=dict[int, Worker | None])
     once: dict[str, Once | None] = field(default_factory=dict[str, Once | None])
+    requests: dict[int, UUID | None] = field(default_factory=dict[int, UUID | None])
     locks: dict[Thing, set[Mode]] = field(default_factory=dict[Thing, set[Mode]])
     highest_key: int | None = None
 
@@ -162,6 +163,8 @@ class World:
         self.jobs: dict[UUID, Job] = {}
         self.workers: dict[int, Worker] = {}
         self.once: dict[str, Once] = {}
+        self.requests: dict[int, UUID] = {}
+        """jobs that are to be cancelled while they run, each time somebody asks"""
         self.open: dict[str, Transaction] = {}
 
     def holders(self, of: Transaction, locks: Locks) -> set[str]:
@@ -189,6 +192,27 @@ class World:
         """Give the idempotency keys as a session sees them."""
         return _over(self.once, by.once)
 
+    def requests_seen(self, by: Transaction) -> dict[int, UUID]:
+        """Give the requests to cancel as a session sees them."""
+        return _over(self.requests, by.requests)
+
+    def asked(self, by: Transaction) -> set[UUID]:
+        """Give the jobs that are to be cancelled as a session sees it."""
+        return {*self.requests_seen(by).values()}
+
+    def forget_requests(
+        self, by: Transaction, fits: Callable[[UUID], bool], among: Collection[int]
+    ) -> None:
+        """Take away the requests for jobs that fit, but for those that somebody else has locked.
+
+        among: those that were there when the statement started.
+        """
+        for number, job_id in self.requests_seen(by).items():
+            free = not self.held(by, "request", number, Mode.WRITE)
+            if free and number in among and fits(job_id):
+                by.requests[number] = None
+                by.lock(Thing("request", number), Mode.WRITE)
+
     def which(self, by: Transaction, fits: Callable[[Job], bool]) -> list[Job]:
         """Give the jobs a session sees that fit, the oldest first."""
         return [job for job in self.jobs_seen(by).values() if fits(job)]
@@ -198,6 +222,7 @@ class World:
         self.jobs = self.jobs_seen(transaction)
         self.workers = self.workers_seen(transaction)
         self.once = self.once_seen(transaction)
+        self.requests = self.requests_seen(transaction)
 
     def everywhere(self) -> Iterable[Job]:
         """Give every job that anybody sees, in every form."""

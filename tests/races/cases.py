@@ -30,8 +30,9 @@ class Case:
         them are alternatives.
     end: where the job then stands, as `running 1`.
     undone: what the second is told, and where the job stands, if the first rolls back.
-    settled: keys are involved whose jobs the leader may have to decide about: who was told
-        `inserted` may find the job cancelled as a duplicate.
+    settled: the leader may have to decide about the job: one whose key was held may be cancelled
+        as a duplicate though its enqueue was told `inserted`; one that was asked to stop just when
+        it did so is cancelled a moment later.
     """
 
     scene: MakeScene

@@ -178,7 +178,11 @@ def promote(session: Session, scene: Scene) -> str:
 def rescue(session: Session, scene: Scene) -> str:
     """Take back what workers with an expired lease held."""
     struck_off = do(session, maintenance.rescue())
-    told = (f"{one.worker}: {one.retried} retried, {one.buried} buried" for one in struck_off)
+    told = (
+        f"{one.worker}: {one.retried} retried, {one.buried} buried"
+        f"{', 1 cancelled' if one.cancelled else ''}"
+        for one in struck_off
+    )
     return ", ".join(sorted(told)) or "nobody"
 
 
@@ -189,8 +193,10 @@ def find_orphans(session: Session, scene: Scene) -> str:
 
 
 def settle(session: Session, scene: Scene) -> str:
-    """Decide about jobs whose key was held."""
+    """Decide about jobs whose key was held, and about those to be cancelled that wait again."""
     [number] = do(session, maintenance.settle(100))
+    for _ in ("they are cancelled", "that they were to be is forgotten"):
+        do(session, maintenance.cancel_asked())
     return f"{number} settled"
 
 

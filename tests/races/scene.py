@@ -78,6 +78,20 @@ def running(session: psycopg.Connection, attempts: int = 5) -> Scene:
     return scene
 
 
+def asked(session: psycopg.Connection, attempts: int = 5) -> Scene:
+    """The job is run by `one`, and somebody has asked to cancel it."""
+    scene = running(session, attempts)
+    assert do(session, jobs.cancel(scene.job)) == ["asked"]
+    return scene
+
+
+def asked_and_lost(session: psycopg.Connection) -> Scene:
+    """The same, and the lease of `one` has expired."""
+    scene = asked(session)
+    expire(session, scene.workers["one"])
+    return scene
+
+
 def lost(session: psycopg.Connection) -> Scene:
     """The job is run by `one`, whose lease has expired."""
     scene = running(session)
@@ -230,6 +244,8 @@ def described(session: psycopg.Connection, scene: Scene) -> tuple[str, ...]:
         lines.append(f"key of {scene.name(job_id)}")
     for (job_id,) in session.execute("SELECT job_id FROM jobqueue.processed_ids"):
         lines.append(f"{scene.name(job_id)} processed")
+    for (job_id,) in session.execute("SELECT DISTINCT job_id FROM jobqueue.cancel_requests"):
+        lines.append(f"{scene.name(job_id)} is to be cancelled")
     for (job_id,) in session.execute("SELECT job_id FROM public.effects"):
         lines.append(f"effect of {scene.name(job_id)}")
     return tuple(sorted(lines))

@@ -36,12 +36,30 @@ ENDS: dict[Move, str] = {
 }
 """Where each outcome leaves the job."""
 
+WHEN_ASKED: dict[Move, str] = {
+    complete: "completed 1",
+    fail: "cancelled 1",
+    snooze: "cancelled 0",
+    give_back: "cancelled 0",
+    bury: "cancelled 1",
+    withdraw: "cancelled 1",
+}
+"""Where it leaves a job that is to be cancelled."""
+
 TWO_OUTCOMES = [
     Case(
         scene.running, first, second, WAITS,
         ("recorded", "stale"), ENDS[first], ("recorded", ENDS[second]),
     )
     for first, second in product(ENDS, ENDS)
+]  # fmt: skip
+
+TWO_OUTCOMES_WHEN_ASKED = [
+    Case(
+        scene.asked, first, second, WAITS,
+        ("recorded", "stale"), WHEN_ASKED[first], ("recorded", WHEN_ASKED[second]),
+    )
+    for first, second in [*product(ENDS, [fail]), *product([fail], ENDS), (bury, bury)]
 ]  # fmt: skip
 
 HANDED_BACK = [
@@ -64,17 +82,35 @@ HANDED_BACK = [
     )
 ]  # fmt: skip
 
+HANDED_BACK_WHEN_ASKED = [
+    case
+    for outcome in ENDS
+    for case in (
+        Case(
+            scene.asked, outcome, hand_back, WAITS,
+            ("recorded", "nothing"), WHEN_ASKED[outcome], ("nothing", "cancelled 0"),
+        ),
+        Case(
+            scene.asked, hand_back, outcome, WAITS,
+            ("nothing", "stale"), "cancelled 0", ("recorded", WHEN_ASKED[outcome]),
+        ),
+    )
+]  # fmt: skip
+
+LATE = WHEN_ASKED | {bury: "dead 1"}
+"""Where it leaves a job that was asked at the same time: nobody waits for whoever asks."""
+
 BYSTANDERS = [
     case
     for outcome in ENDS
     for case in (
         Case(
             scene.running, outcome, cancel, PASSES,
-            ("recorded", "running"), ENDS[outcome], ("running", "running 1"),
+            ("recorded", "asked"), LATE[outcome], ("asked", "running 1"), settled=True,
         ),
         Case(
             scene.running, cancel, outcome, PASSES,
-            ("running", "recorded"), ENDS[outcome], ("recorded", ENDS[outcome]),
+            ("asked", "recorded"), LATE[outcome], ("recorded", ENDS[outcome]), settled=True,
         ),
         Case(
             scene.running, outcome, run_now, PASSES,
@@ -111,14 +147,14 @@ WITH_EFFECTS = [
 ]  # fmt: skip
 
 
-@every_end(TWO_OUTCOMES)
+@every_end(TWO_OUTCOMES + TWO_OUTCOMES_WHEN_ASKED)
 def test_of_two_outcomes_of_one_attempt_the_first_counts_and_the_other_is_told_so(
     ring: Ring, case: Case, commit: bool
 ):
     check(ring, case, commit=commit)
 
 
-@every_end(HANDED_BACK)
+@every_end(HANDED_BACK + HANDED_BACK_WHEN_ASKED)
 def test_an_outcome_and_a_job_handed_back_exclude_each_other(ring: Ring, case: Case, commit: bool):
     check(ring, case, commit=commit)
 

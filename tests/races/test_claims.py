@@ -27,7 +27,7 @@ CASES = [
     ),
     Case(
         scene.waiting, claim_one, cancel, WAITS,
-        ("job 1", "running"), "running 1", ("cancelled", "cancelled 0"),
+        ("job 1", "asked"), "running 1", ("cancelled", "cancelled 0"),
     ),
     Case(
         scene.waiting, cancel, claim_one, PASSES,

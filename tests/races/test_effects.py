@@ -28,7 +28,11 @@ CASES = [
     ),
     Case(
         scene.running, effects_one, cancel, PASSES,
-        ("done", "running"), "completed 1", ("running", "running 1"),
+        ("done", "asked"), "completed 1", ("asked", "running 1"),
+    ),
+    Case(
+        scene.asked, effects_one, effects_one, PASSES,
+        ("done", "put off"), "completed 1", ("put off", "running 1"),
     ),
     Case(
         scene.running, effects_one, run_now, PASSES,

@@ -30,9 +30,12 @@ CASES = [
         scene.old, drop, complete, WAITS,
         ("1 dropped", "recorded"), "gone", ("recorded", "completed 1"),
     ),
-    Case(scene.old, bury, drop, PASSES, ("recorded", "1 dropped"), "gone", ("1 dropped", "gone")),
     Case(
-        scene.old, drop, bury, PASSES,
+        scene.old, bury, drop, GIVES_UP,
+        ("recorded", "later"), "completed 1", ("later", "completed 1"),
+    ),
+    Case(
+        scene.old, drop, bury, WAITS,
         ("1 dropped", "recorded"), "gone", ("recorded", "completed 1"),
     ),
     Case(

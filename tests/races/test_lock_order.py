@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from jobqueue.store import dead_letters, maintenance, workers
+from jobqueue.store import dead_letters, jobs, maintenance, workers
 from jobqueue.store.claims import Claimed
 from tests import waiting
 from tests.races.ring import DEADLINE_SECONDS, Ring, session_at
@@ -97,6 +97,11 @@ def purged(session: Session, crowd: Crowd) -> object:
     return do(session, dead_letters.purge(IDS))
 
 
+def progressed_the_other_way_round(session: Session, crowd: Crowd) -> object:
+    ids, leases = [job.id for job in crowd[::-1]], [job.lease for job in crowd[::-1]]
+    return do(session, jobs.progress(ids, leases, [0.5] * len(crowd), [""] * len(crowd)))
+
+
 def seen(ring: Ring, session: Session, answer: Future[object]) -> bool:
     """Whether it waits, or is through."""
     return answer.done() or bool(ring.blockers(session))
@@ -129,6 +134,7 @@ ALIVE: list[Act] = [
     failed_the_other_way_round,
     buried,
     buried_the_other_way_round,
+    progressed_the_other_way_round,
 ]
 
 

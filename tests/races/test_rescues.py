@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.races import scene
 from tests.races.cases import Case, check, every_end
 from tests.races.moves import (
+    bury,
     cancel,
     claim_one,
     claim_two,
@@ -23,8 +24,9 @@ from tests.store.steps import expire, show
 
 WAITS, PASSES = Fate.WAITS, Fate.PASSES
 
-RETRIED, BURIED, NONE = (f"one: {what}" for what in (
-    "1 retried, 0 buried", "0 retried, 1 buried", "0 retried, 0 buried",
+RETRIED, BURIED, CANCELLED, NONE = (f"one: {what}" for what in (
+    "1 retried, 0 buried", "0 retried, 1 buried", "0 retried, 0 buried, 1 cancelled",
+    "0 retried, 0 buried",
 ))  # fmt: skip
 
 OUTCOMES = [
@@ -93,7 +95,23 @@ OTHERS = [
     ),
     Case(
         scene.lost, rescue, cancel, PASSES,
-        (RETRIED, "running"), "available 1", ("running", "running 1"),
+        (RETRIED, "asked"), "cancelled 1", ("asked", "running 1"), settled=True,
+    ),
+    Case(
+        scene.lost, cancel, rescue, PASSES,
+        ("asked", RETRIED), "cancelled 1", (RETRIED, "available 1"), settled=True,
+    ),
+    Case(
+        scene.asked_and_lost, rescue, rescue, PASSES,
+        (CANCELLED, "nobody"), "cancelled 1", ("nobody", "running 1"),
+    ),
+    Case(
+        scene.asked_and_lost, rescue, hand_back, WAITS,
+        (CANCELLED, "nothing"), "cancelled 1", ("nothing", "cancelled 0"),
+    ),
+    Case(
+        scene.asked_and_lost, bury, rescue, WAITS,
+        ("recorded", NONE), "cancelled 1", (CANCELLED, "cancelled 1"),
     ),
     Case(
         scene.lost_last, rescue, run_now, PASSES,

@@ -129,6 +129,7 @@ HARMLESS = {
     "key_hash": "counts",
     "refuse_enqueue": "raises",
     "refuse_args": "raises",
+    "refuse_timeout": "raises",
     "task_defaults": "tells a task's queue and numbers; enqueue_bulk asks it",
     "redact": "gives its arguments back, hidden",
     "take_key": "an advisory lock, which anybody may take without it",

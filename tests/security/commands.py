@@ -30,6 +30,7 @@ BASES: dict[str, list[str]] = {
     "stats": [],
     "jobs list": [],
     "jobs show": [NOBODY],
+    "jobs result": [NOBODY],
     "jobs cancel": [NOBODY],
     "jobs retry": [NOBODY],
     "dead list": [],

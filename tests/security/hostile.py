@@ -121,6 +121,7 @@ HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "integer": integers,
     "bigint": bigints,
     "boolean": booleans,
+    "real": st.sampled_from(["0", "-1", "1.5", "1e38", "1e39", "NaN", "Infinity", "x", ""]),
     "jobqueue.keyed_job": keyed_jobs,
     "bytea": st.binary(max_size=64),
     "text[]": arrays(texts, "a"),
@@ -155,6 +156,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[object]] = {
     "unique_keys": st.sampled_from([None, ["a"], [None]]),
     "due": st.sampled_from(["now", "tomorrow"]),
     "run_at": st.none(),
+    "timeout": st.sampled_from(["1 second", None]),
 }
 """By name of the parameter: what a sensible caller gives, so that the others are looked at."""
 

@@ -40,9 +40,19 @@ WORDS_OF_SQL = {
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
 HOLDER = "EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);"
+FUNCTION_HOLDER = (
+    "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
+)
+VIEW_HOLDER = "EXECUTE pg_catalog.format('GRANT %s ON jobqueue.all_jobs TO %s', may.privilege"
 SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
     ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
+    ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
+    ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
+    (
+        "0003_attempts.down.sql",
+        VIEW_HOLDER,
+    ): "a privilege's name from the catalog; the role as above",
     ("step.sql", SCRIPT): "a file of this package, printed for a person to run",
 }
 

@@ -96,6 +96,13 @@ def complete(connection: psycopg.Connection, *claimed: Claimed) -> list[str]:
     return do(connection, jobs.ack_completed(f"{{{ids}}}", f"{{{leases}}}", f"{{{run_ms}}}"))
 
 
+def give(connection: psycopg.Connection, *claimed: Claimed, result: object) -> list[str]:
+    """Ack as completed with what was returned; gives the stale ids."""
+    ids, leases = [job.id for job in claimed], [job.lease for job in claimed]
+    results = [json.dumps(result)] * len(claimed)
+    return do(connection, jobs.ack_returned(ids, leases, [1.5] * len(claimed), results))
+
+
 def forget(connection: psycopg.Connection, *claimed: Claimed) -> list[str]:
     """Ack as completed without a trace; gives the stale ids."""
     ids = ",".join(job.id for job in claimed)

@@ -41,7 +41,7 @@ def redrive(session, job_id):
     [
         (cancel, "available", "cancelled", "cancelled"),
         (cancel, "scheduled", "cancelled", "cancelled"),
-        (cancel, "running", "running", "running"),
+        (cancel, "running", "asked", "running"),
         (cancel, "completed", "ended", "completed"),
         (cancel, "cancelled", "ended", "cancelled"),
         (cancel, "dead", "ended", "dead"),

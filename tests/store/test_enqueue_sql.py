@@ -9,7 +9,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 
-from jobqueue.store import workers
+from jobqueue.store import maintenance, workers
 from tests.store.steps import do, enqueue_many, enter_task, show, states
 
 
@@ -229,3 +229,67 @@ def test_an_id_carries_the_time_of_its_enqueue(session):
     [job_id] = enqueue_many(session, 1)
     milliseconds = job_id.int >> 80
     assert abs(milliseconds / 1000 - show(session, job_id).enqueued_at.timestamp()) < 0.1
+
+
+# Timeouts -------------------------------------------------------------------------------------
+
+
+def timeout_of(session: psycopg.Connection, job_id: str) -> float | None:
+    return show(session, job_id).timeout_seconds
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "",
+        ", delay => '1 h'",
+        ", id => '01980000-0000-7000-8000-000000000000'",
+        ", idempotency_key => 'k'",
+        ", unique_key => 'u'",
+        ", unique_key => 'u', unique_mode => 'replace'",
+    ],
+)
+def test_a_job_has_the_timeout_it_was_enqueued_with_in_whatever_way(session, how):
+    job_id, _ = enqueue_v1(session, f"'t', timeout => '1500 ms'{how}")
+    assert timeout_of(session, job_id) == 1.5
+    other, _ = enqueue_v1(session, "'t'")
+    assert timeout_of(session, other) is None
+
+
+def test_many_jobs_have_the_timeout_they_were_enqueued_with(session):
+    for keys in ("", ", unique_keys => '{a,b}'"):
+        rows = session.execute(
+            "SELECT job_id FROM jobqueue.enqueue_many_v1('t', '[{}, {}]', "
+            f"timeout => '2 s'{keys})".encode()
+        ).fetchall()
+        assert [timeout_of(session, job_id) for (job_id,) in rows] == [2, 2]
+
+
+def test_a_job_that_is_met_keeps_its_timeout_and_one_that_is_replaced_takes_the_new_one(session):
+    job_id, _ = enqueue_v1(session, "'t', unique_key => 'u', timeout => '1 s'")
+    for ask, outcome, seconds in (
+        ("timeout => '2 s'", "met", 1),
+        ("timeout => '3 s', unique_mode => 'replace'", "replaced", 3),
+        ("unique_mode => 'replace'", "replaced", None),
+    ):
+        assert enqueue_v1(session, f"'t', unique_key => 'u', {ask}") == (job_id, outcome)
+        assert timeout_of(session, job_id) == seconds
+
+
+def test_a_job_whose_key_was_contested_keeps_its_timeout_when_it_is_settled(session):
+    with session.transaction():
+        session.execute("SELECT set_config('jobqueue.keys_taken', '500', true)")
+        job_id, _ = enqueue_v1(session, "'t', unique_key => 'u', timeout => '4 s'")
+    assert show(session, job_id).state == "blocked"
+    assert do(session, maintenance.settle(10)) == [1]
+    assert (show(session, job_id).state, timeout_of(session, job_id)) == ("available", 4)
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1 s", "1 microsecond", "2000 years"])
+@pytest.mark.parametrize(
+    "call", ["enqueue_v1('t', timeout => '{}')", "enqueue_many_v1('t', '[{{}}]', timeout => '{}')"]
+)
+def test_a_timeout_within_which_nothing_can_be_done_is_refused(session, call, timeout):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="not between 1 ms and 1,000"):
+        session.execute(f"SELECT jobqueue.{call.format(timeout)}".encode())
+    assert states(session) == {}

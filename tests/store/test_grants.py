@@ -15,7 +15,7 @@ from tests.store.steps import claim, enqueue, register
 
 TABLES = [
     "jobs", "job_history", "dead_letters", "workers", "tasks", "queues", "all_jobs", "dead_jobs",
-    "processed_ids", "idempotency_keys", "throttles", "alembic_version",
+    "processed_ids", "idempotency_keys", "throttles", "cancel_requests", "alembic_version",
 ]  # fmt: skip
 
 ODD_NAMES = ['with "quotes"', "with a space", "back\\slash", "per%cent", "br{ace}", "Über; DROP"]
@@ -78,6 +78,8 @@ def test_a_role_for_enqueue_reads_no_job_and_no_key(enqueuer, table):
     "call",
     [
         "jobqueue.cancel_v1('{id}')",
+        "jobqueue.cancel_v2('{id}')",
+        "jobqueue.give_timeout('{id}', 'inserted', 1)",
         "jobqueue.retry_v1('{id}')",
         "jobqueue.settle_contested(10)",
         "jobqueue.prune_keys(now(), 10)",

@@ -42,7 +42,7 @@ def lost_worker(session, jobs: int, **options) -> list[str]:
 
 def test_jobs_of_a_lost_worker_are_available_at_once_and_say_why(session):
     [job_id] = lost_worker(session, 1)
-    assert rescue(session) == [("lost", 1, 0)]
+    assert rescue(session) == [("lost", 1, 0, 0)]
     record = show(session, job_id)
     assert (record.state, record.attempt, record.worker_id) == ("available", 1, None)
     assert record.started_at is None
@@ -56,7 +56,7 @@ def test_jobs_of_a_lost_worker_are_available_at_once_and_say_why(session):
 
 def test_a_job_that_has_lost_its_last_attempt_with_its_worker_is_a_dead_letter(session):
     [job_id] = lost_worker(session, 1, attempts=1)
-    assert rescue(session) == [("lost", 0, 1)]
+    assert rescue(session) == [("lost", 0, 1, 0)]
     record = show(session, job_id)
     assert (record.state, record.attempt) == ("dead", 1)
     assert [error["error"] for error in record.errors or []] == ["WorkerLost"]
@@ -85,7 +85,7 @@ def test_jobs_lost_together_again_part_from_each_other(session):
         worker = register(session, "victim")
         assert len(claim(session, worker)) == 40
         expire(session, worker)
-        assert rescue(session) == [("victim", 40, 0)]
+        assert rescue(session) == [("victim", 40, 0, 0)]
         found = session.execute(f"SELECT state, {seconds} FROM jobqueue.jobs".encode()).fetchall()
         assert {state for state, _ in found} == {"scheduled" if limit else "available"}, losses
         delays = [delay for _, delay in found]
@@ -111,7 +111,7 @@ def test_live_workers_keep_their_jobs(session):
     expired = register(session, "expired")
     claim(session, expired, 2)
     expire(session, expired)
-    assert rescue(session) == [("expired", 2, 0)]
+    assert rescue(session) == [("expired", 2, 0, 0)]
     assert names(session) == ["alive"]
     assert {show(session, job.id).worker_id for job in kept} == {alive}
     assert states(session) == {"available": 2, "running": 2}
@@ -128,7 +128,7 @@ def test_a_heartbeat_in_time_keeps_the_lease(session):
 
 def test_an_expired_worker_without_jobs_is_struck_off_too(session):
     expire(session, register(session, "idle"))
-    assert rescue(session) == [("idle", 0, 0)]
+    assert rescue(session) == [("idle", 0, 0, 0)]
     assert names(session) == []
 
 
@@ -138,7 +138,7 @@ def test_each_lost_worker_is_told_with_its_own_numbers(session):
         worker = register(session, name)
         claim(session, worker)
         expire(session, worker)
-    assert sorted(rescue(session)) == [("one", 1, 0), ("three", 3, 0)]
+    assert sorted(rescue(session)) == [("one", 1, 0, 0), ("three", 3, 0, 0)]
 
 
 def test_what_the_lost_worker_says_afterwards_changes_nothing(session):
@@ -176,7 +176,7 @@ def test_an_ack_that_comes_first_wins_over_the_rescue(session, other, ack, state
             waiting.until(
                 lambda: blocked(session) or rescued.done(), what="the rescue waits for the ack"
             )
-        assert rescued.result(20) == [("w", 0, 0)]
+        assert rescued.result(20) == [("w", 0, 0, 0)]
     record = show(session, job_id)
     assert record.state == state
     assert "WorkerLost" not in str(record.errors)
@@ -190,7 +190,7 @@ def test_a_rescue_that_comes_first_makes_the_ack_stale(session, other, ack):
     expire(session, worker)
     with ThreadPoolExecutor(1) as pool:
         with session.transaction():
-            assert rescue(session) == [("w", 1, 0)]
+            assert rescue(session) == [("w", 1, 0, 0)]
             acked = pool.submit(ack, other, *claimed)
             waiting.until(
                 lambda: blocked(session) or acked.done(), what="the ack waits for the rescue"
@@ -202,7 +202,7 @@ def test_a_rescue_that_comes_first_makes_the_ack_stale(session, other, ack):
 def test_two_leaders_rescuing_at_once_take_each_worker_once(session, other):
     lost_worker(session, 3)
     with session.transaction():
-        assert rescue(session) == [("lost", 3, 0)]
+        assert rescue(session) == [("lost", 3, 0, 0)]
         assert rescue(other) == []
     assert states(session) == {"available": 3}
 
@@ -219,7 +219,7 @@ def test_running_jobs_of_a_worker_that_is_no_longer_in_the_books_are_rescued_too
     claim(session, live)
     assert rescue(session) == []
     assert do(session, maintenance.rescue_orphans()) == [4711]
-    assert [(retried, buried) for _, retried, buried in rescue(session)] == [(2, 0)]
+    assert [(one.retried, one.buried) for one in rescue(session)] == [(2, 0)]
     assert [show(session, one).state for one in ids] == ["available"] * 2
     assert states(session) == {"available": 2, "running": 1}
     assert do(session, maintenance.rescue_orphans()) == []

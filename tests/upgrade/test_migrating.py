@@ -17,6 +17,12 @@ from tests.upgrade.test_previous_release import names
 from tests.waiting import until
 from tests.worker.books import Books
 
+# Of this database alone: another process of the test run may use the same server.
+WAITING = """
+    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE NOT granted AND datname = current_database()
+"""
+
 
 @pytest.fixture
 def books(empty_database_url: str, before: Release) -> Iterator[Books]:
@@ -145,10 +151,7 @@ def test_a_transaction_that_is_open_meanwhile_is_not_broken(books: Books, first:
         one.execute(first.encode())
         with migrating(books.url):
             until(
-                lambda: (
-                    books.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1
-                    or not migrations.position(books.url).behind
-                ),
+                lambda: books.value(WAITING) == 1 or not migrations.position(books.url).behind,
                 what="the migration waits for the transaction, or is done",
             )
             one.execute("SELECT jobqueue.enqueue_v1('count', '{\"number\": 2}')")

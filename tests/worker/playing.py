@@ -51,12 +51,20 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    jobs: JobQueue, url: str, *, queues: dict[str, int] | None = None, **settings: Any
+    jobs: JobQueue,
+    url: str,
+    *,
+    queues: dict[str, int] | None = None,
+    application: str | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Running]:
     """Run a worker beside the body, and stop it in a hurry after it if it still runs."""
     chosen = {"poll_seconds": 0.2, "grace_seconds": 5.0, **settings}
     worker = Worker(
-        jobs, WorkerSettings(queues=queues or {"default": 10}, **chosen), database_url=url
+        jobs,
+        WorkerSettings(queues=queues or {"default": 10}, **chosen),
+        database_url=url,
+        application=application,
     )
     it = Running(worker)
     try:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from jobqueue.worker.threads import Threads
+from jobqueue.worker.pools.threads import Threads
 from tests.waiting import auntil, until
 from tests.worker.playing import play
 

@@ -13,8 +13,8 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from jobqueue.store.database import to_conninfo
-from jobqueue.worker import pools as worker_pools
-from jobqueue.worker.pools import TransactionPools
+from jobqueue.worker import transaction_pools as worker_pools
+from jobqueue.worker.transaction_pools import TransactionPools
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play

@@ -51,19 +51,15 @@ class Leader:
         self._asking = asking
         self._session = session
         self._duties = duties
-        self._called = asyncio.Event()
+        self.called = asyncio.Event()
+        """set to have it stand for election at once, as when the leader has resigned"""
         self._resigning = False
         self._over = asyncio.Event()
-
-    def overheard(self, payload: str) -> None:
-        """Stand for election at once if the leader has resigned."""
-        if payload == maintenance.RESIGNED:
-            self._called.set()
 
     async def resign(self) -> None:
         """Lead no more, and do not stand again: another takes over at once."""
         self._resigning = True
-        self._called.set()
+        self.called.set()
         self._session.stir()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), RESIGN_SECONDS)
@@ -97,10 +93,10 @@ class Leader:
     async def _pause(self, workers: int) -> None:
         """Wait until it is worth asking again."""
         try:
-            await asyncio.wait_for(self._called.wait(), _seconds_between(workers))
+            await asyncio.wait_for(self.called.wait(), _seconds_between(workers))
         except TimeoutError:
             return
-        self._called.clear()
+        self.called.clear()
         spread = min(CALLED_SECONDS_A_WORKER * workers, LONGEST_CALLED_SECONDS)
         await asyncio.sleep(random.uniform(0, spread))  # noqa: S311 - not all at once
 

@@ -37,8 +37,8 @@ class Rescue:
             self._orphans_due = monotonic()
             log.warning(
                 "rescue: worker %s stopped sending heartbeats; %d of its jobs run again, "
-                "%d were out of attempts and are dead letters",
-                rescued.worker, rescued.retried, rescued.buried,
+                "%d were out of attempts and are dead letters, %d were to be cancelled and are",
+                rescued.worker, rescued.retried, rescued.buried, rescued.cancelled,
             )  # fmt: skip
         return PAUSE_SECONDS
 

@@ -8,25 +8,30 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
 from typing import Any, NoReturn
 
-from jobqueue.client.context import Attempt, current_attempt
+from jobqueue.client.context import Attempt, current_attempt, current_resources
+from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools
-from jobqueue.core.json_values import to_json
-from jobqueue.core.outcome import Kind
+from jobqueue.core.outcome import Interrupted, Kind
 from jobqueue.store.claims import Claimed
+from jobqueue.worker.around_attempt import run_coroutine, run_plain
+from jobqueue.worker.ending import result_text
+from jobqueue.worker.lifespans import Lifespans
 from jobqueue.worker.processes.ending import ended
 from jobqueue.worker.processes.interrupts import Interrupts
 from jobqueue.worker.processes.messages import Fields
-from jobqueue.worker.processes.output import Output, shortened
+from jobqueue.worker.processes.output import Output
 
-LONGEST_PROGRESS = 500
+TOLD = "it was told to stop"
+# The worker kills a child that takes longer to leave than processes.child_process.LEAVE_SECONDS.
+CLOSE_SECONDS = 3.0
 # What the child goes by, and what would strike a later job: a timer's end, a child's end.
 GUARDED = (
     signal.SIGTERM,
@@ -39,56 +44,55 @@ GUARDED = (
 
 
 class ChildAttempt(Attempt):
-    """One run of a job in a child process."""
+    """One run of a job in a child process. number: of the job, within the child.
 
-    __slots__ = ("cancelled", "number", "output")
+    A plain function has no event loop: `async with` transaction() is refused, as in a thread.
+    """
 
-    def __init__(  # pyright: ignore[reportMissingSuperCall] - it wants a running event loop
+    __slots__ = ("number",)
+
+    def __init__(
         self, job: Claimed, pools: Pools, number: int, output: Output, *, history: bool
     ) -> None:
-        self.job = job
-        self.pools = pools
-        self.began = perf_counter()
-        self.history = history
-        self.in_transaction = False
-        self.completed = False
-        self.overruled = None
-        # A plain function has none: `async with` transaction() is refused, as in a thread.
-        self.loop: asyncio.AbstractEventLoop = None  # pyright: ignore[reportAttributeAccessIssue]
-        self.number = number
-        self.output = output
-        self.cancelled = False
-        """whether somebody cancelled the job; it is not stopped by that alone"""
+        def report(_: Claimed, fraction: float, message: str) -> None:
+            output.say("progress", number, fraction, message)
 
-    def report_progress(self, fraction: float, text: str = "") -> None:
-        """Tell the worker how far the job is: a fraction from 0 to 1, and some words."""
-        self.output.say("progress", self.number, fraction, shortened(text, LONGEST_PROGRESS))
+        super().__init__(job, pools, perf_counter(), report, history)
+        self.number = number
 
 
 class Attempts:
     """Runs jobs, and keeps each from what the one before it left behind.
 
-    An event loop is made for the first coroutine and kept for the others, so that what an
-    application opens on it (an engine's connections) stays usable.
+    An event loop is made for the lifespans or the first coroutine and kept for the others, so that
+    what an application opens on it (an engine's connections) stays usable.
     """
 
     def __init__(
         self,
-        tasks: Mapping[str, Task[..., Any]],
+        jobs: JobQueue,
         pools: Pools,
         interrupts: Interrupts,
         output: Output,
     ) -> None:
-        self._tasks = tasks
+        self._tasks = jobs.tasks
+        self._lifespans = Lifespans(jobs.hooks.lifespans)
+        self._resources_lost = False
         self._pools = pools
         self._interrupts = interrupts
         self._output = output
         self._context = copy_context()
+        self._context.run(current_resources.set, self._lifespans.resources)
         self._loop: asyncio.Runner | None = None
         self._pid = os.getpid()
         self._handlers = {number: signal.getsignal(number) for number in GUARDED}
         self._blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._running: ChildAttempt | None = None
+
+    def open(self) -> None:
+        """Open the application's resources. Raises LifespanError."""
+        if self._lifespans.any:
+            self._event_loop().run(self._lifespans.enter(CLOSE_SECONDS))
 
     def run(self, number: int, job: Claimed, *, wants_result: bool) -> tuple[Fields, bool]:
         """Run a job; say how it ended, and whether the child is fit for another."""
@@ -105,15 +109,21 @@ class Attempts:
         return fields, fit
 
     def cancelled(self, number: int) -> None:
-        """Note that somebody cancelled the job, if it is the one that runs."""
+        """Note that the job is to stop, if it is the one that runs."""
         attempt = self._running
         if attempt is not None and attempt.number == number:
-            attempt.cancelled = True
+            attempt.stopped = Interrupted(TOLD)
 
     def close(self) -> None:
-        """Close the event loop: what coroutines have left on it is cancelled."""
+        """Close the resources and the event loop: what coroutines left on it is cancelled."""
         runner, self._loop = self._loop, None
-        if runner is not None:
+        if runner is None:
+            return
+        left = 0
+        if self._lifespans.open:
+            self._resources_lost = True
+            left = runner.run(self._lifespans.leave(CLOSE_SECONDS))
+        if not left:  # it would be waited for
             runner.close()
 
     def _event_loop(self) -> asyncio.Runner:
@@ -133,11 +143,10 @@ class Attempts:
         result: str | None = None
         try:
             try:
-                args, kwargs = task.signature.decode(attempt.job.args)
                 way = self._coroutine if task.is_async else self._plain
-                value = way(attempt, partial(task.function, *args, **kwargs))
+                value = way(attempt, self._call(task, attempt))
                 if wants_result:
-                    result = to_json(value).decode()
+                    result = result_text(task.name, value)
             finally:
                 self._interrupts.end()
                 self._restore_signals()
@@ -148,11 +157,23 @@ class Attempts:
         self._restore_signals()  # once more: one may have come in the middle of it
         self._running = None
         interrupted = self._interrupts.was_asked(attempt.number)
-        fields = ended(task, attempt, error, interrupted=interrupted)
+        if interrupted:
+            attempt.stopped = Interrupted(TOLD)
+        fields = ended(task, attempt, error)
         if result is not None and error is None:
             fields["result"] = result
         # An exception from outside may have left anything half done, and so may want of memory.
-        return fields, not interrupted and not isinstance(error, MemoryError)
+        spoilt = interrupted or self._resources_lost or isinstance(error, MemoryError)
+        return fields, not spoilt
+
+    def _call(self, task: Task[..., Any], attempt: ChildAttempt) -> Callable[[], Any]:
+        """Give what runs the task, within the hooks there are."""
+        hooks = task.hooks.attempts if task.is_async else task.hooks.plain_attempts
+        if hooks:
+            run = run_coroutine if task.is_async else run_plain
+            return partial(run, task, attempt, partial(self._interrupts.was_asked, attempt.number))
+        args, kwargs = task.signature.decode(attempt.job.args)
+        return partial(task.function, *args, **kwargs)
 
     def _plain(self, attempt: ChildAttempt, call: Callable[[], Any]) -> Any:  # noqa: ANN401
         self._interrupts.begin(attempt.number)
@@ -184,6 +205,7 @@ class Attempts:
             value, error = runner.run(guarded(), context=copy_context())
         except BaseException:
             # The loop was stopped under the job's feet, and holds what is left of it.
+            self._interrupts.end()
             self.close()
             raise
         if error is not None:

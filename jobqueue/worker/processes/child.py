@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from typing import NoReturn
 
 import orjson
 
@@ -18,7 +19,6 @@ from jobqueue import __version__
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ApplicationError
 from jobqueue.worker.application import load_application
-from jobqueue.worker.pools import TransactionPools
 from jobqueue.worker.processes.attempts import Attempts
 from jobqueue.worker.processes.channel import Channel
 from jobqueue.worker.processes.ending import described
@@ -30,6 +30,7 @@ from jobqueue.worker.processes.memory import (
 )
 from jobqueue.worker.processes.messages import EXIT_BROKEN, EXIT_LOST, Setup, Splitter
 from jobqueue.worker.processes.output import Output
+from jobqueue.worker.transaction_pools import TransactionPools
 
 # One job runs at a time, and has one transaction; another may be in the hands of what it left.
 CONNECTIONS = 2
@@ -48,7 +49,11 @@ def main() -> None:
     jobs = _load(setup, channel)
     url = setup.database_url or jobs.database_url
     pools = TransactionPools(url, CONNECTIONS, pooled=setup.pooled)
-    attempts = listener.attempts = Attempts(jobs.tasks, pools, interrupts, output)
+    attempts = listener.attempts = Attempts(jobs, pools, interrupts, output)
+    try:
+        attempts.open()
+    except BaseException as error:  # noqa: BLE001 - as of loading
+        _broken(channel, described(error))
     channel.say("ready")
     why_leave = None
     while why_leave is None and (given := channel.next_job()) is not None:
@@ -72,9 +77,14 @@ def _load(setup: Setup, channel: Channel) -> JobQueue:
         what = described(error)
         if isinstance(error, ApplicationError):
             what["traceback"] = ""  # the message says it all
-        channel.say("broken", what)
-        sys.exit(EXIT_BROKEN)
+        _broken(channel, what)
     return jobs
+
+
+def _broken(channel: Channel, what: dict[str, str]) -> NoReturn:
+    """Tell the worker why this child can run nothing, and end."""
+    channel.say("broken", what)
+    sys.exit(EXIT_BROKEN)
 
 
 def _why_leave(setup: Setup, *, fit: bool) -> str | None:

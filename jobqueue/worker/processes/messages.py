@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from jobqueue.core.outcome import Kind, Verdict
+from jobqueue.core.outcome import Described, Kind, Verdict
 
 TOKEN = Struct("=I")
 """A job's number within its child, from 1; it is written and read whole."""
@@ -58,14 +58,6 @@ class Setup:
     max_memory_bytes: int | None
     memory_limit_bytes: int | None
     orphan_seconds: float
-
-
-class Described(Exception):
-    """An error of a child process, by what is kept of it; its class need not be known here."""
-
-    def __init__(self, description: dict[str, str]) -> None:
-        super().__init__(description["message"])
-        self.description = description
 
 
 @dataclass(frozen=True, slots=True)

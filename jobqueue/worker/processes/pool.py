@@ -13,7 +13,11 @@ from jobqueue import __version__
 from jobqueue.core.outcome import Interrupted, Kind, describe
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.processes.calls import Call, ProcessDied
-from jobqueue.worker.processes.child_process import ChildProcess
+from jobqueue.worker.processes.child_process import (
+    AHEAD_SECONDS,
+    MOST_PENDING,
+    ChildProcess,
+)
 from jobqueue.worker.processes.messages import Limits, Outcome, Setup
 from jobqueue.worker.processes.output_reader import OutputReader
 
@@ -81,6 +85,11 @@ class Processes:
         busy = sum(1 for child in self._children if child.pending)
         return max(0, self.size - busy - len(self._waiting))
 
+    def most(self, task: str) -> int:
+        """How many jobs may be here at once for one of this task to begin soon."""
+        short = self._seconds.get(task, UNKNOWN_SECONDS) <= AHEAD_SECONDS
+        return self.size * MOST_PENDING if short else self.size
+
     async def call(
         self,
         job: Claimed,
@@ -111,10 +120,10 @@ class Processes:
         return call.outcome()
 
     def cancelled(self, job: Claimed) -> None:
-        """Tell a job, if it runs, that somebody cancelled it; it is not stopped by that alone."""
+        """Tell a job, if it runs, that it is to stop; it is not stopped by that alone."""
         for child in self._children:
             for call in child.pending:
-                if call.job.lease == job.lease:
+                if call.job.id == job.id and call.job.lease == job.lease:
                     child.cancelled(call)
 
     async def close(self, grace_seconds: float = 0.0) -> None:

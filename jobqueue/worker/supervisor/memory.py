@@ -14,18 +14,19 @@ LEAST_LIMIT = 100_000_000
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
-def parse_size(text: str) -> int:
+def parse_size(text: str, option: str = "--max-memory") -> int:
     """Read `500MB`, `1.5GB` or `512MiB` as bytes; the B may be left out.
 
+    option: that it was given with, for the error.
     Raises ConfigurationError if it is no such thing, or too little for any worker.
     """
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text, re.IGNORECASE)
     if found is None or (found[3] and not found[2]):
-        raise ConfigurationError(f"--max-memory {text!r}: not a size; write 500MB, 1.5GB or 512MiB")
+        raise ConfigurationError(f"{option} {text!r}: not a size; write 500MB, 1.5GB or 512MiB")
     size = int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].lower()])
     if size < LEAST_LIMIT:
         raise ConfigurationError(
-            f"--max-memory {text!r}: too little for a worker; give {show_size(LEAST_LIMIT)} or more"
+            f"{option} {text!r}: too little for a worker; give {show_size(LEAST_LIMIT)} or more"
         )
     return size
 

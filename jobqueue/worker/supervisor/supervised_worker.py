@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Sequence
 
 import psycopg
 
@@ -34,11 +35,12 @@ class SupervisedWorker(Worker):
         self,
         jobs: JobQueue,
         settings: WorkerSettings,
-        end: socket.socket,
         *,
+        end: socket.socket,
         database_url: str | None = None,
         direct_url: str | None = None,
-        application: str = "",
+        application: str | None = None,
+        imports: Sequence[str] = (),
     ) -> None:
         super().__init__(
             jobs,
@@ -46,6 +48,7 @@ class SupervisedWorker(Worker):
             database_url=database_url,
             direct_url=direct_url,
             application=application,
+            imports=imports,
         )
         self._end = end
         self._tie: Tie | None = None
@@ -53,10 +56,8 @@ class SupervisedWorker(Worker):
 
     async def run(self) -> Farewell:
         """Work until told to stop, and say how it ended."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._stop_once)
-        for number in LEFT_TO_THE_SUPERVISOR:
-            loop.add_signal_handler(number, lambda: None)
+        self.heed_signals([signal.SIGTERM], self._stop_once)
+        self.heed_signals(LEFT_TO_THE_SUPERVISOR, lambda: None)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, LEFT_TO_THE_SUPERVISOR)
         self._tie = Tie(self._end, self._heard, self._abandoned)
         try:

@@ -1,2 +1,2 @@
--- Cancel a waiting job: cancelled, running, ended or unknown.
-SELECT jobqueue.cancel_v1(%(id)s::uuid)
+-- Cancel a job that waits, or ask one that runs: cancelled, asked, ended or unknown.
+SELECT jobqueue.cancel_v2(%(id)s::text::uuid)

@@ -1,4 +1,4 @@
--- Enqueue one job with a time, an id or keys of the caller's own; otherwise as enqueue.
+-- Enqueue one job with a time, a timeout, an id or keys of the caller's own; others are inserted.
 -- Ids and moments travel as text: an application may have taught its connection to treat uuid, jsonb
 -- and timestamptz as it likes.
 SELECT job_id::text, outcome
@@ -15,5 +15,6 @@ FROM jobqueue.enqueue_v1(
     idempotency_retention => make_interval(secs => %(idempotency_seconds)s::double precision),
     unique_key => %(unique_key)s::text,
     unique_mode => %(unique_mode)s::text,
-    unique_window => make_interval(secs => %(unique_window_seconds)s::double precision)
+    unique_window => make_interval(secs => %(unique_window_seconds)s::double precision),
+    timeout => make_interval(secs => %(timeout_seconds)s::double precision)
 )

@@ -12,5 +12,6 @@ FROM jobqueue.enqueue_many_v1(
     idempotency_retention => make_interval(secs => %(idempotency_seconds)s::double precision),
     unique_keys => %(unique_keys)s::text[],
     unique_mode => %(unique_mode)s::text,
-    unique_window => make_interval(secs => %(unique_window_seconds)s::double precision)
+    unique_window => make_interval(secs => %(unique_window_seconds)s::double precision),
+    timeout => make_interval(secs => %(timeout_seconds)s::double precision)
 )

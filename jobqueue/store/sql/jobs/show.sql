@@ -1,5 +1,6 @@
 -- One job, wherever it is.
 SELECT id, task, queue, state, priority, args, attempt, max_attempts, errors,
-       enqueued_at, run_at, started_at, finished_at, run_ms, worker_id
+       enqueued_at, run_at, started_at, finished_at, run_ms, worker_id,
+       timeout_seconds, progress, progress_message, cancel_requested_at, result
 FROM jobqueue.all_jobs
 WHERE id = %(id)s::uuid

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from jobqueue import current_job
 from jobqueue.client.context import Attempt, current_attempt
-from jobqueue.worker.processes.attempts import ChildAttempt
 from tests.worker.processes.tasks.registry import jobs, note
 
 LOADED_BY = os.getpid()
@@ -81,13 +80,11 @@ def noted(path: str, text: str, seconds: float = 0.0) -> None:
 
 @jobs.task
 def report(path: str) -> bool:
-    """Report progress, then wait to be cancelled by word only."""
-    attempt = current_attempt.get()
-    assert isinstance(attempt, ChildAttempt)
-    attempt.report_progress(0.25, "a quarter")
-    attempt.report_progress(0.5)
+    """Report progress, then wait to be told to stop by word only."""
+    current_job().progress(0.25, "a quarter")
+    current_job().progress(0.5)
     note(path, "waiting")
     deadline = time.monotonic() + 20
-    while not attempt.cancelled and time.monotonic() < deadline:
+    while not current_job().cancelled and time.monotonic() < deadline:
         time.sleep(0.01)
-    return attempt.cancelled
+    return current_job().cancelled

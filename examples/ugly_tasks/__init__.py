@@ -1,0 +1,1 @@
+"""Every kind of task that hurts its worker elsewhere, beside a thousand that behave."""
