@@ -31,7 +31,7 @@ from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
-from jobqueue.worker.maintenance import Leader, duties
+from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
@@ -47,11 +47,6 @@ log = logging.getLogger("jobqueue.worker")
 FAREWELL_SECONDS = 5.0
 # How long closing the application's resources may take, all of them together.
 CLOSE_SECONDS = 5.0
-
-
-# The leader's session is never idle for so long while the leader lives. A frozen one loses the
-# session, and with it the lock.
-LEADER_IDLE_TIMEOUT = "3s"
 
 
 @dataclass(frozen=True, slots=True)

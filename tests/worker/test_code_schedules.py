@@ -35,7 +35,7 @@ def start(books: Books, jobs: JobQueue, application: str = "shop:jobs") -> None:
         worker = Worker(jobs, settings, database_url=books.url, application=application)
 
         working = asyncio.create_task(worker.run())
-        await auntil(lambda: books.rows("SELECT id FROM jobqueue.workers"), what="it started")
+        await auntil(books.sleeping, what="it is at work")
         worker.stop()
         await working
 
@@ -154,7 +154,7 @@ def test_the_tasks_of_live_workers_are_known(books: Books) -> None:
     async def scenario() -> None:
         worker = Worker(declaring(), WorkerSettings(), database_url=books.url)
         working = asyncio.create_task(worker.run())
-        await auntil(lambda: books.rows("SELECT id FROM jobqueue.workers"), what="it started")
+        await auntil(books.sleeping, what="it is at work")
         known = "SELECT name, task_known FROM jobqueue.all_schedules ORDER BY name"
         assert books.rows(known) == [("known", True), ("unknown", False)]
         worker.stop()

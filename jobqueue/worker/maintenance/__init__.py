@@ -1,6 +1,6 @@
 """What one worker, the leader, does for all: one duty a module, one loop."""
 
 from jobqueue.worker.maintenance.duties import duties
-from jobqueue.worker.maintenance.leader import Duty, Leader
+from jobqueue.worker.maintenance.leader import LEADER_IDLE_TIMEOUT, Duty, Leader
 
-__all__ = ["Duty", "Leader", "duties"]
+__all__ = ["LEADER_IDLE_TIMEOUT", "Duty", "Leader", "duties"]

@@ -15,7 +15,7 @@ from jobqueue.worker.maintenance.settle import settle
 
 
 def duties(settings: WorkerSettings) -> dict[str, Duty]:
-    """Give the duties of a leader with these settings. Of those that are due, the first is first."""
+    """Give the duties of a leader with these settings, the most urgent first."""
     return {
         "schedule": Schedule(),
         "promote": promote,

@@ -24,6 +24,9 @@ log = logging.getLogger("jobqueue.worker")
 Duty = Callable[[Link], Awaitable[float]]
 """Does what is due through the leader's session, and gives the seconds until it is worth a look."""
 
+# The leader's session is never idle for so long while the leader lives. A frozen one loses the
+# session, and with it the lock.
+LEADER_IDLE_TIMEOUT = "3s"
 # Candidates ask whether there is a leader: the more workers there are, the more seldom each, within
 # these bounds.
 CANDIDATE_SECONDS = (2.0, 4.0)
