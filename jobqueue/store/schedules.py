@@ -124,13 +124,20 @@ def in_utc(row: tuple[Any, ...]) -> list[Any]:
     return [one.astimezone(UTC) if isinstance(one, datetime) else one for one in row]
 
 
-def _text(value: object) -> str:
-    return orjson.dumps(value).decode()
+def to_json(value: object) -> str:
+    """Write JSON; moments may be of a class of the application's own."""
+    return orjson.dumps(value, default=_moment).decode()
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__}: nothing that JSON has")
 
 
 def place(application: str, schedules: Sequence[Definition]) -> Statement[Placed]:
     """Put the schedules of an application's code in place. One row each."""
-    given = _text([as_json(one) for one in schedules])
+    given = to_json([as_json(one) for one in schedules])
     params = {"application": application, "schedules": given}
     return Statement(sql("schedules/place"), params, lambda row: Placed(*row[:2]))
 
@@ -143,12 +150,12 @@ def drop(application: str, names: Sequence[str]) -> Statement[str]:
 
 def add(definition: Definition) -> Statement[int]:
     """Make a schedule by hand. No row: there is one of that name."""
-    return Statement(sql("schedules/add"), {"schedule": _text(as_json(definition))}, first)
+    return Statement(sql("schedules/add"), {"schedule": to_json(as_json(definition))}, first)
 
 
 def update(definition: Definition, revision: int) -> Statement[int]:
     """Change a schedule. No row: somebody else has changed it since, or removed it."""
-    params = {"schedule": _text(as_json(definition)), "revision": revision}
+    params = {"schedule": to_json(as_json(definition)), "revision": revision}
     return Statement(sql("schedules/update"), params, first)
 
 

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
-
 from jobqueue.core.schedules.plan import Due, Plan
 from jobqueue.core.schedules.rule import Rule
 from jobqueue.store.maintenance import LEADER_LOCK
-from jobqueue.store.schedules import in_utc
+from jobqueue.store.schedules import in_utc, to_json
 from jobqueue.store.statement import Statement, first, sql
 
 
@@ -52,7 +50,7 @@ def advance(plans: Mapping[Due, Plan | str]) -> Statement[int]:
     plans: of each schedule, or the reason why its rule cannot be used.
     """
     written = [_written(due, plan) for due, plan in plans.items()]
-    params = {"plans": orjson.dumps(written).decode(), "key": LEADER_LOCK}
+    params = {"plans": to_json(written), "key": LEADER_LOCK}
     return Statement(sql("schedules/advance"), params, first)
 
 

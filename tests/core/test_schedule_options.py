@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zoneinfo
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from jobqueue import ArgumentError, ConfigurationError, JobQueue
 from jobqueue.core.schedules import zones
+from jobqueue.store.schedules import as_json, to_json
 
 NAIVE = datetime(2030, 1, 1)  # noqa: DTZ001
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -129,3 +130,15 @@ def test_options_of_a_single_job_are_refused(jobs: JobQueue):
 
     with pytest.raises(ConfigurationError, match="delay, run_at and job_id are for single jobs"):
         jobs.schedule(work.using(delay=5), "@daily")
+
+
+class Moment(datetime):
+    """As of a library for dates."""
+
+
+def test_moments_may_be_of_a_class_of_the_applications_own(jobs: JobQueue):
+    @jobs.task
+    def work() -> None: ...
+
+    jobs.schedule(work, at=Moment(2030, 1, 1, 3, tzinfo=timezone(timedelta(hours=1))))
+    assert '"at":"2030-01-01T02:00:00+00:00"' in to_json(as_json(jobs.schedules["work"]))
