@@ -188,13 +188,15 @@ def test_the_latest_ticks_are_the_end_of_all_of_them(limit, every, span):
     start, end = at("2026-01-01T00:00:00+00:00"), None
     end = start + timedelta(seconds=span)
     everything = list(takewhile(lambda tick: tick <= end, islice(rule.after(start), 10**6)))
-    assert rule.latest(start, end, limit) == everything[-limit:]
+    following = next(rule.after(max(end, start)))
+    assert rule.passed(start, end, limit) == (everything[-limit:], following)
 
 
 def test_the_latest_ticks_after_a_year_are_found_without_making_all_of_them():
     rule = Rule(cron="* * * * * *", timezone=BERLIN)
     end = at("2026-10-25T01:30:00+00:00")
-    found = rule.latest(end - timedelta(days=366), end, 100)
+    found, following = rule.passed(end - timedelta(days=366), end, 100)
+    assert following == end + timedelta(seconds=1)
     assert [end - tick for tick in found] == [timedelta(seconds=99 - one) for one in range(100)]
 
 

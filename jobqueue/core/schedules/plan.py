@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from jobqueue.core.schedules.rule import SECOND, Rule
+from jobqueue.core.schedules.rule import Rule
 
 MOST_RECORDED = 100
 """Of missed ticks that get no job, how many are recorded: after an outage there may be millions."""
@@ -64,9 +64,9 @@ def plan(due: Due, now: datetime) -> Plan:
 
     Raises ConfigurationError if the schedule's rule cannot be used here.
     """
-    after = due.changed_at if due.next_at is None else due.next_at - SECOND
     left = None if due.max_runs is None else max(due.max_runs - due.runs, 0)
-    passed = due.rule.latest(after, now, MOST_RECORDED + due.missed_limit + _punctual_most(due))
+    most = MOST_RECORDED + due.missed_limit + _punctual_most(due)
+    passed, following = _passed(due, now, most)
     ticks: list[Tick] = []
     running, waiting = due.open or due.waiting, due.waiting
     for at, catch_up in _wanted(due, passed, now):
@@ -85,7 +85,18 @@ def plan(due: Due, now: datetime) -> Plan:
         running = True
         delay = 0.0 if catch_up else _jitter(due, at)
         ticks.append(Tick(at, state, catch_up, delay))
-    return Plan(ticks, None if left == 0 else next(due.rule.after(now), None))
+    return Plan(ticks, None if left == 0 else following)
+
+
+def _passed(due: Due, now: datetime, most: int) -> tuple[list[datetime], datetime | None]:
+    """Give the last ticks that nothing was decided about, and the first that is to come."""
+    if due.next_at is None:
+        return due.rule.passed(due.changed_at, now, most)
+    if due.next_at > now:
+        return [], due.next_at
+    # It is a tick, as was found when the one before was planned: no need to find it again.
+    passed, following = due.rule.passed(due.next_at, now, most)
+    return [due.next_at, *passed][-most:], following
 
 
 def _punctual_most(due: Due) -> int:

@@ -50,8 +50,10 @@ class Rule:
             return iter(())
         return takewhile(lambda tick: tick <= ends_at, self._unbounded(moment))
 
-    def latest(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
-        """Give the last `limit` ticks after one moment and until another, ascending.
+    def passed(
+        self, after: datetime, until: datetime, limit: int
+    ) -> tuple[list[datetime], datetime | None]:
+        """Give the last `limit` ticks after one moment and until another, and the one after those.
 
         After a long outage there may be millions: no more are made than some times `limit`.
         """
@@ -59,9 +61,15 @@ class Rule:
         window = FIRST_WINDOW
         while True:
             start = max(after, until - window)
-            ticks = list(takewhile(lambda tick: tick <= until, self.after(start)))
+            ticks: list[datetime] = []
+            following = None
+            for tick in self.after(start):
+                if tick > until:
+                    following = tick
+                    break
+                ticks.append(tick)
             if len(ticks) >= limit or start == after:
-                return ticks[-limit:]
+                return ticks[-limit:], following
             window *= FARTHER
 
     def _unbounded(self, moment: datetime) -> Iterator[datetime]:
