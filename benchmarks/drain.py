@@ -41,7 +41,9 @@ def drain(options: Options) -> Group:
         (
             Metric("drain.async.rate", "jobs/s", "no-op async jobs, one worker process", 40_000),
             Metric("drain.burst.rate", "jobs/s", "the same, sent to a worker that idled", 40_000),
-            Metric("drain.threads.rate", "jobs/s", "no-op plain functions, one worker process"),
+            Metric(
+                "drain.threads.rate", "jobs/s", "no-op plain functions, one worker process", 8_000
+            ),
             Metric("drain.raw.rate", "jobs/s", "bare claim and ack statements in a loop"),
             Metric("drain.async.of_raw", "x", "async drain / bare statements", 0.8),
             Metric(

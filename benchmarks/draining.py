@@ -94,9 +94,18 @@ class Drain:
 
     @contextmanager
     def workers(
-        self, url: str, *, most_runs: int, processes: int = 1, queues: Sequence[str] = (QUEUE,)
+        self,
+        url: str,
+        *,
+        most_runs: int,
+        processes: int = 1,
+        queues: Sequence[str] = (QUEUE,),
+        options: Sequence[str] = (),
     ) -> Generator[None]:
-        """Run workers until the end of the block. most_runs: how many each of them may note."""
+        """Run workers until the end of the block.
+
+        most_runs: how many each of them may note. options: of the command, beside its queues.
+        """
         with ExitStack() as stack:
             for number in range(processes):
                 path = self._folder / f"{self._task.name}-{number}.runs"
@@ -106,7 +115,7 @@ class Drain:
                 self._logs.append(log)
                 self._marks.append(0)
                 self._processes.append(
-                    stack.enter_context(worker(url, run_log=path, queues=queues))
+                    stack.enter_context(worker(url, run_log=path, queues=queues, options=options))
                 )
             yield
 
@@ -209,12 +218,17 @@ class Drain:
 
 
 def drain_backlog(
-    bench: Bench, task: Task[[int], Any], count: int, *, processes: int = 1
+    bench: Bench,
+    task: Task[[int], Any],
+    count: int,
+    *,
+    processes: int = 1,
+    options: Sequence[str] = (),
 ) -> Drained:
     """Drain a backlog that is there before the workers, in a database of its own."""
     with bench.server.fresh("drain") as url, Drain.on(url, task, bench.folder) as drain:
         drain.enqueue(count)
-        with drain.workers(url, most_runs=2 * count, processes=processes):
+        with drain.workers(url, most_runs=2 * count, processes=processes, options=options):
             drained = drain.finish()
         drain.check()
     return drained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import mmap
 import time
@@ -20,14 +21,14 @@ class Run(NamedTuple):
 
 
 class RunLog:
-    """Every run of numbered jobs, in one file for one worker process.
+    """Every run of numbered jobs, in one file for one worker process and its children.
 
     A job that runs twice is there twice.
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("r+b") as file:
-            self._map = mmap.mmap(file.fileno(), 0)
+        self._file = path.open("r+b")
+        self._map = mmap.mmap(self._file.fileno(), 0)
         self._cells = memoryview(self._map).cast("q")
         # Taking the next number is one step under the interpreter's lock: threads never share one.
         self._slots = itertools.count()
@@ -45,6 +46,15 @@ class RunLog:
         self._cells[cell + 1] = time.monotonic_ns()
         self._cells[cell] = number + 1
 
+    def record_beside_others(self, number: int) -> None:
+        """Note it in a process that is not the only one with this log; each waits for its turn."""
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        try:
+            self._slots = itertools.count(self.noted())
+            self.record(number)
+        finally:
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
+
     def noted(self) -> int:
         """How many runs are noted so far; looks only at what came since the last call."""
         while self._seen * 2 < len(self._cells) and self._cells[self._seen * 2] != 0:
@@ -61,3 +71,4 @@ class RunLog:
         """Let go of the file."""
         self._cells.release()
         self._map.close()
+        self._file.close()

@@ -52,9 +52,9 @@ class WorkerProcess:
         return self._output.read_text(encoding="utf-8", errors="replace")[-4_000:]
 
 
-def command(queues: Sequence[str] = (QUEUE,)) -> list[str]:
-    """Give the arguments of Python that start a worker for these queues."""
-    return [*COMMAND, *(word for queue in queues for word in ("--queue", queue))]
+def command(queues: Sequence[str] = (QUEUE,), options: Sequence[str] = ()) -> list[str]:
+    """Give the arguments of Python that start a worker for these queues. options: further ones."""
+    return [*COMMAND, *(word for queue in queues for word in ("--queue", queue)), *options]
 
 
 def wait_until(
@@ -80,15 +80,16 @@ def wait_until(
 
 @contextmanager
 def worker(
-    url: str, *, run_log: Path, queues: Sequence[str] = (QUEUE,)
+    url: str, *, run_log: Path, queues: Sequence[str] = (QUEUE,), options: Sequence[str] = ()
 ) -> Generator[WorkerProcess]:
     """Run a worker on the database at `url` until the end of the block."""
     environment = {**os.environ, URL_VARIABLE: url, RUN_LOG_VARIABLE: str(run_log)}
     output = run_log.with_suffix(".worker.log")
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, *command(queues)], cwd=ROOT, env=environment, stdout=file, stderr=file
-        )
+            [sys.executable, *command(queues, options)],
+            cwd=ROOT, env=environment, stdout=file, stderr=file,
+        )  # fmt: skip
     try:
         yield WorkerProcess(process, output)
     finally:

@@ -12,6 +12,8 @@ from jobqueue import JobQueue
 RUN_LOG_VARIABLE = "JOBQUEUE_BENCH_RUN_LOG"
 
 SLOW_SECONDS = 0.003
+# Some ten milliseconds of Python.
+SPINS = 600_000
 
 jobs = JobQueue()
 
@@ -20,10 +22,14 @@ jobs = JobQueue()
 _runs = RunLog(Path(os.environ[RUN_LOG_VARIABLE])) if RUN_LOG_VARIABLE in os.environ else None
 
 
-def _note(number: int) -> None:
+def _log() -> RunLog:
     if _runs is None:
         raise RuntimeError(f"{RUN_LOG_VARIABLE}: not set; start the worker through the benchmarks")
-    _runs.record(number)
+    return _runs
+
+
+def _note(number: int) -> None:
+    _log().record(number)
 
 
 @jobs.task
@@ -36,6 +42,20 @@ async def note_run(number: int) -> None:
 def note_run_in_thread(number: int) -> None:
     """Run in one of the worker's threads."""
     _note(number)
+
+
+@jobs.task(pool="process")
+def note_run_in_process(number: int) -> None:
+    """Run in a child process of the worker."""
+    _log().record_beside_others(number)
+
+
+@jobs.task(pool="process")
+def spin_in_process(number: int) -> None:
+    """Keep a processor busy in a child process."""
+    _log().record_beside_others(number)
+    for _ in range(SPINS):
+        pass
 
 
 @jobs.task(history=False)

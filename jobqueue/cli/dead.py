@@ -86,7 +86,9 @@ def edit(
     if not edited:
         errors.print(f"job {job_id}: no dead letter; see `jobqueue dead list`")
         raise typer.Exit(1)
-    console.print(f"job {job_id}: edited; run it with `jobqueue dead redrive {job_id}`")
+    # Whole, however narrow the terminal: it is there to be copied.
+    said = f"job {job_id}: edited; run it with `jobqueue dead redrive {job_id}`"
+    console.print(said, soft_wrap=True)
 
 
 @dead.command()

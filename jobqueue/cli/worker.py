@@ -35,7 +35,7 @@ def worker(
         str,
         typer.Argument(
             metavar="MODULE:NAME",
-            help="Where your JobQueue is, as in [bold]myapp.jobs:jobs[/].",
+            help="Where your JobQueue is, as in [bold]myapp:jobs[/].",
             show_default=False,
         ),
     ],

@@ -18,9 +18,6 @@ from jobqueue.worker.supervisor.supervised_worker import SupervisedWorker
 from jobqueue.worker.supervisor.supervisor import Supervisor, SupervisorSettings
 from jobqueue.worker.worker import Farewell, Worker
 
-# For threads of the pool that have nothing to do any more.
-THREADS_SECONDS = 1.0
-
 log = logging.getLogger("jobqueue.worker")
 
 
@@ -51,12 +48,8 @@ def run(worker: Worker) -> int:
 
 def _threads_left(farewell: Farewell) -> int:
     """Count the threads that run on: those of jobs, and those that jobs have started."""
-    deadline = time.monotonic() + THREADS_SECONDS
-    others = [one for one in threading.enumerate() if one is not threading.main_thread()]
-    for thread in others:
-        if not thread.daemon and not farewell.threads_left:
-            thread.join(max(0.0, deadline - time.monotonic()))
-    return sum(1 for one in others if one.is_alive() and not one.daemon)
+    started = [one for one in threading.enumerate() if one is not threading.main_thread()]
+    return farewell.threads_left + sum(1 for one in started if not one.daemon)
 
 
 def _run(worker: Worker) -> Farewell:

@@ -10,7 +10,7 @@ Row = TypeVar("Row")
 
 REMEDIES = {
     "3F000": "jobqueue: no schema 'jobqueue' in this database; run `jobqueue migrate` first",
-    "42P01": "jobqueue: this database's schema is older than this release; run `jobqueue migrate`",
+    "42P01": "jobqueue: no schema 'jobqueue' here, or an older one; run `jobqueue migrate` first",
     "42883": "jobqueue: this database's schema is older than this release; run `jobqueue migrate`",
     "42501": "jobqueue: this role may not; see `jobqueue grants --role ROLE --for PURPOSE`",
     "25006": "jobqueue: to enqueue is to write; use a transaction and a server that may",

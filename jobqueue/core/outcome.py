@@ -40,6 +40,10 @@ class Interrupted(Exception):
     """The worker stopped before the job was done."""
 
 
+class NotBegun(Exception):
+    """The worker's lease may have ended before the job began; others may have it by now."""
+
+
 class JobStopped(BaseException):
     """Raised at a checkpoint of a job that is to stop; no `except Exception` holds it up."""
 
@@ -101,7 +105,7 @@ def judge(
         return Verdict(Kind.SNOOZED, delay_seconds=error.after_seconds, refund=True)
     if isinstance(error, Cancel):
         return Verdict(Kind.CANCELLED, error=error)
-    if isinstance(error, Interrupted):
+    if isinstance(error, Interrupted | NotBegun):
         return Verdict(Kind.HANDED_BACK, refund=True, error=error)
     hopeless = isinstance(error, (InvalidArguments, *retry.give_up_on))
     if hopeless or attempt >= max_attempts:

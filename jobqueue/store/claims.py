@@ -30,6 +30,10 @@ class Claimed(NamedTuple):
     timeout_seconds: float | None = None
 
 
+Held = tuple[str, int]
+"""A job's id and the lease it is held under. All jobs of a claim have one lease."""
+
+
 class Stretch(NamedTuple):
     """A part of a queue in the order of its jobs: after one of them, up to a priority.
 

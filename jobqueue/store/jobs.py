@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, Keys
+from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement, first, sql
 
 
@@ -245,12 +246,17 @@ def ack_cancelled(outcomes: str) -> Statement[str]:
     return Statement(sql("jobs/ack_cancelled"), {"outcomes": outcomes}, first)
 
 
-def hand_back(worker_id: int, known: Collection[int]) -> Statement[str]:
+def hand_back(worker_id: int, known: Collection[Held]) -> Statement[str]:
     """Hand back what the worker runs by the books and not by its own.
 
     Rows are the queues of what runs again.
     """
-    return Statement(sql("jobs/hand_back"), {"worker_id": worker_id, "known": list(known)}, first)
+    params = {
+        "worker_id": worker_id,
+        "known_ids": [job_id for job_id, _ in known],
+        "known_leases": [lease for _, lease in known],
+    }
+    return Statement(sql("jobs/hand_back"), params, first)
 
 
 def unknown_tasks(queues: Sequence[str], tasks: Sequence[str]) -> Statement[str]:

@@ -15,7 +15,7 @@ from jobqueue.core.errors import one_line
 from jobqueue.core.outcome import Kind, Verdict, describe
 from jobqueue.store import jobs as statements
 from jobqueue.store import processed, workers
-from jobqueue.store.claims import Claimed
+from jobqueue.store.claims import Claimed, Held
 from jobqueue.store.statement import Statement
 from jobqueue.worker.link import Link, Pauses
 
@@ -66,12 +66,12 @@ class Batch:
         completed = len(self.ids) + len(self.forgotten_ids) + len(self.returned) + len(self.kept)
         return completed + len(self.verdicts)
 
-    def held_under(self) -> Iterator[int]:
-        """Give the lease of each outcome."""
-        yield from self.leases
-        yield from self.forgotten_leases
-        yield from (job.lease for job, _, _ in self.returned)
-        yield from (job.lease for job, _ in self.verdicts)
+    def held(self) -> Iterator[Held]:
+        """Give the job of each outcome, and the lease it was reached under."""
+        yield from zip(self.ids, self.leases, strict=True)
+        yield from zip(self.forgotten_ids, self.forgotten_leases, strict=True)
+        yield from ((job.id, job.lease) for job, _, _ in self.returned)
+        yield from ((job.id, job.lease) for job, _ in self.verdicts)
 
 
 class Acker:
@@ -93,9 +93,9 @@ class Acker:
         """Whether so much is unrecorded that no more should be claimed."""
         return self._unrecorded >= MOST_UNRECORDED
 
-    def unrecorded(self) -> set[int]:
-        """Give the leases under which there are outcomes that are not known to be recorded."""
-        return {*self._open.held_under(), *self._sending.held_under()}
+    def unrecorded(self) -> set[Held]:
+        """Give the jobs whose outcomes are not known to be recorded."""
+        return {*self._open.held(), *self._sending.held()}
 
     def completed(self, job: Claimed, run_seconds: float, *, keep: bool) -> None:
         """Note that `job` is done. keep: whether it is to be in the history."""

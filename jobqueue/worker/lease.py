@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,7 +15,9 @@ import psycopg
 from jobqueue.core.errors import one_line
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
+from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement
+from jobqueue.worker.clock import clock
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
 
@@ -30,14 +31,6 @@ INHERIT_SECONDS = 2.0
 FAILED_PAUSE_SECONDS = 0.5
 # Between questions whether a claim that broke off is over.
 CLAIMS_PAUSE_SECONDS = 0.05
-
-
-def clock() -> float:
-    """Give seconds that go on while the process, or the whole machine, is suspended."""
-    return time.clock_gettime(CLOCK)
-
-
-CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Lease:
@@ -73,10 +66,19 @@ class Lease:
         It can only be too careful: the lease is counted from before it was asked for. Source:
         Gray and Cheriton, "Leases", 1989.
         """
-        if clock() < self._ends:
+        if self.lasts():
             return True
         self._doubt.set()
         return False
+
+    def lasts(self) -> bool:
+        """Whether it lasts, by this machine's own clock. May be asked in any thread."""
+        return clock() < self._ends
+
+    @property
+    def ends(self) -> float:
+        """When it ends, by `clock`, unless it is renewed."""
+        return self._ends
 
     @property
     def seconds(self) -> float:
@@ -188,10 +190,10 @@ class Lease:
         with suppress(psycopg.Error, TimeoutError):
             await asyncio.wait_for(self.beat(), DRAIN_SECONDS)
 
-    async def leave(self, unrecorded: Collection[int]) -> None:
+    async def leave(self, unrecorded: Collection[Held]) -> None:
         """Strike the worker off, and hand back what the books say it runs and it never began.
 
-        unrecorded: leases whose outcomes could not be recorded. If there are any the worker stays
+        unrecorded: jobs whose outcomes could not be recorded. If there are any the worker stays
             in the books until its lease expires, and those attempts count.
         """
         # One that broke off may still commit, and its jobs would be nobody's.

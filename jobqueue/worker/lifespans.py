@@ -18,15 +18,21 @@ from jobqueue.core.outcome import named
 
 log = logging.getLogger("jobqueue.worker")
 
+# How long closing them may take in a worker, all of them together.
+CLOSE_SECONDS = 5.0
 # For one that was told to stop closing, on the event loop.
 LAST_SECONDS = 0.5
 
 
 class Lifespans:
-    """Holds the lifespans of a process; `resources` has what they have opened."""
+    """Holds the lifespans of a process; `resources` has what they have opened.
 
-    def __init__(self, hooks: Sequence[Hook]) -> None:
+    close_seconds: how long closing them may take, all of them together.
+    """
+
+    def __init__(self, hooks: Sequence[Hook], close_seconds: float = CLOSE_SECONDS) -> None:
         self._hooks = hooks
+        self._close_seconds = close_seconds
         self._opened: dict[str, Any] = {}
         self._owners: dict[str, str] = {}
         self._held: list[_Held] = []
@@ -42,7 +48,7 @@ class Lifespans:
         """Whether anything is open."""
         return bool(self._held)
 
-    async def enter(self, close_seconds: float) -> None:
+    async def enter(self) -> None:
         """Open them, the first registered first, unless that was done.
 
         Raises LifespanError for one that cannot be opened; those before it are closed then.
@@ -54,12 +60,12 @@ class Lifespans:
                 self._held.append(_Held(hook))
                 self._take(hook, await self._held[-1].opened())
         except BaseException:
-            await self.leave(close_seconds)
+            await self.leave()
             raise
 
-    async def leave(self, seconds: float) -> int:
-        """Close them in reverse, all of them within so long. Gives how many coroutines run on."""
-        deadline = monotonic() + seconds
+    async def leave(self) -> int:
+        """Close them in reverse, whatever they do. Gives how many coroutines run on."""
+        deadline = monotonic() + self._close_seconds
         left = 0
         while self._held:
             share = max(0.0, deadline - monotonic()) / len(self._held)

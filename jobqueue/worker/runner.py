@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextvars import Context, copy_context
+from itertools import chain
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
-from jobqueue.store.claims import Claimed
+from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
 from jobqueue.worker.lines import Line
@@ -32,6 +33,7 @@ LONGEST_WAIT_SECONDS = 0.1
 LAST_SECONDS = 1.0
 
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
+NOT_BEGUN = Ending(UNSTARTED)
 
 
 class Plan(NamedTuple):
@@ -140,10 +142,11 @@ class Runner:
         for line in self.lines.values():
             self._fill(line)
 
-    def in_hand(self) -> set[int]:
-        """Give the leases of what runs or waits for a slot."""
-        waiting = (job.lease for line in self.lines.values() for job in line.buffer)
-        return {*(attempt.job.lease for attempt in self._running), *waiting}
+    def in_hand(self) -> set[Held]:
+        """Give what runs or waits for a slot."""
+        running = (attempt.job for attempt in self._running)
+        waiting = (job for line in self.lines.values() for job in line.buffer)
+        return {(job.id, job.lease) for job in chain(running, waiting)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -233,7 +236,8 @@ class Runner:
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
             current_attempt.set(attempt)
-            ending = await plan.run(plan.task, attempt)
+            # A task begins a moment after it was made, and the worker may have been frozen in it.
+            ending = await plan.run(plan.task, attempt) if self._holds() else NOT_BEGUN
             seconds = perf_counter() - attempt.began
             if attempt.given_up:
                 self._stopped_after_all(line, attempt)

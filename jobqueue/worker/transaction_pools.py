@@ -23,6 +23,8 @@ IDLE_SECONDS = 60.0
 # While there is no server, the pools ask for it so often.
 TRY_SECONDS = 1.0
 
+WAITING = "transaction: no connection to the database yet; the job waits for one"
+
 
 class TransactionPools:
     """One pool for threads and one for the event loop, each made when first asked for.
@@ -60,7 +62,7 @@ class TransactionPools:
         with self._turns:
             connection = _taken(self._pool)
             try:
-                # In it psycopg refuses a commit by hand, which would part id and effects.
+                # psycopg refuses a commit by hand in there, which would part id and effects.
                 with connection, connection.transaction():
                     yield connection
             finally:
@@ -121,7 +123,9 @@ def _taken(pool: ConnectionPool[psycopg.Connection[Any]]) -> psycopg.Connection[
         try:
             return pool.getconn()
         except PoolTimeout:
-            told = told or _tell()
+            if not told:
+                log.warning(WAITING)
+            told = True
 
 
 async def _ataken(
@@ -132,9 +136,6 @@ async def _ataken(
         try:
             return await pool.getconn()
         except PoolTimeout:
-            told = told or _tell()
-
-
-def _tell() -> bool:
-    log.warning("transaction: no connection to the database yet; the job waits for one")
-    return True
+            if not told:
+                log.warning(WAITING)
+            told = True

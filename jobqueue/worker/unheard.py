@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 
 from jobqueue.store import jobs, workers
+from jobqueue.store.claims import Held
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link
 
@@ -27,11 +28,11 @@ class Unheard:
     for, and then as regularly as without any doubt.
 
     link: to ask through. links: whose losses give reason for doubt.
-    known: gives the leases of what is in hand or not known to be recorded.
+    known: gives what is in hand, or whose outcome is not known to be recorded.
     """
 
     def __init__(
-        self, link: Link, lease: Lease, known: Callable[[], set[int]], links: Sequence[Link]
+        self, link: Link, lease: Lease, known: Callable[[], set[Held]], links: Sequence[Link]
     ) -> None:
         self._link = link
         self._lease = lease

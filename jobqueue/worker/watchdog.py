@@ -19,8 +19,9 @@ from jobqueue.client.context import Attempt, current_attempt
 from jobqueue.core.errors import one_line
 from jobqueue.store.database import executor, to_conninfo, worker_conninfo
 from jobqueue.store.statement import run
+from jobqueue.worker.clock import clock
 from jobqueue.worker.containment import forked, hold_standard_descriptors
-from jobqueue.worker.lease import Lease, clock
+from jobqueue.worker.lease import Lease
 
 log = logging.getLogger("jobqueue.worker")
 

@@ -18,6 +18,7 @@ from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import workers
+from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
@@ -45,15 +46,13 @@ log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
-# How long closing the application's resources may take, all of them together.
-CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Farewell:
     """How a worker ended.
 
-    interrupted: jobs it stopped and handed back, and claims whose outcomes it could not record.
+    interrupted: jobs it stopped and handed back, and those whose outcomes it could not record.
     threads_left, coroutines_left: those that run on regardless.
     replace: it stopped by itself, for another to be started: too many of its slots were lost.
     """
@@ -130,6 +129,7 @@ class Worker:
             pooled=pooled,
             application=application,
             imports=imports,
+            lease=self._lease,
             begun=self._begun,
         )
         self._runner = Runner(
@@ -213,7 +213,7 @@ class Worker:
         try:
             farewell = await self._live()
         finally:
-            left = await self._lifespans.leave(CLOSE_SECONDS)
+            left = await self._lifespans.leave()
         return replace(farewell, coroutines_left=farewell.coroutines_left + left)
 
     async def _live(self) -> Farewell:
@@ -265,8 +265,8 @@ class Worker:
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
 
-    def _known(self) -> set[int]:
-        """Give the leases of what is in hand, or whose outcome is not known to be recorded."""
+    def _known(self) -> set[Held]:
+        """Give what is in hand, or whose outcome is not known to be recorded."""
         return self._runner.in_hand() | self._acker.unrecorded()
 
     def _renewed_lease(self) -> None:
@@ -301,7 +301,7 @@ class Worker:
                 await first_contact(self._listens, self._settings.connect_seconds)
             try:
                 await self._look_at_sessions()
-                await self._lifespans.enter(CLOSE_SECONDS)
+                await self._lifespans.enter()
                 return await self._enter()
             except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
                 if monotonic() > deadline:
@@ -364,7 +364,7 @@ class Worker:
             await asyncio.wait_for(self._acker.settle(), patience)
         if unrecorded := len(self._acker.unrecorded()):
             log.error(
-                "worker %s: outcomes of %d claims could not be recorded; those jobs run again "
+                "worker %s: outcomes of %d jobs could not be recorded; those jobs run again "
                 "when its lease has expired",
                 self._lease.name,
                 unrecorded,

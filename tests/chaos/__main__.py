@@ -118,11 +118,11 @@ def _fight_and_judge(seed: int, plan: list[Fault], given: argparse.Namespace) ->
             evidence = asyncio.run(fight(Settings(seed, plan, seconds, given.postgres), folder))
             broken = check(evidence)
             line = report(seed, evidence, broken)
+            if broken:
+                say(*background(folder, broken))
             finished = True
         except (KeyboardInterrupt, asyncio.CancelledError):
             line = f"chaos seed {seed}; stopped before the end, with all that was started"
-            if broken:
-                say(*background(folder, broken))
         finally:
             if given.keep or broken or not finished:
                 kept = given.keep or Path(tempfile.gettempdir()) / f"chaos-{seed}"

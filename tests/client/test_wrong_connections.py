@@ -129,7 +129,13 @@ def test_every_way_to_enqueue_has_its_twin():
         ("enqueue_bulk", "aenqueue_bulk"),
         ("enqueue_now", "aenqueue_now"),
     ]
-    assert twins(JobQueueClass) == [("transaction", "atransaction"), ("connect", "aconnect")]
+    assert twins(JobQueueClass) == [
+        ("cancel", "acancel"),
+        ("wait_for", "await_for"),
+        ("result", "aresult"),
+        ("transaction", "atransaction"),
+        ("connect", "aconnect"),
+    ]
 
 
 @pytest.mark.parametrize(("sync", "asynchronous"), twins(Task))

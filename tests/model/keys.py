@@ -56,11 +56,13 @@ def decide(world: World, by: Transaction, ask: Ask, own_id: UUID | None = None) 
             _want(world, by, made, Thing("once", ask.once), Mode.WRITE)
             made.took_once = True
     if ask.unique is not None and made.outcome != "contested" and not made.waits_for:
-        _decide_unique(world, by, made, *ask.unique)
+        _decide_unique(world, by, made, ask)
     return made
 
 
-def _decide_unique(world: World, by: Transaction, made: Decision, key: str, replaces: bool) -> None:
+def _decide_unique(world: World, by: Transaction, made: Decision, ask: Ask) -> None:
+    assert ask.unique is not None
+    key, replaces = ask.unique
     waiting = next(iter(world.which(by, lambda job: job.unique == key)), None)
     if waiting and not replaces and not world.held(by, "job", waiting.id, Mode.SHARE):
         made.locks[Thing("job", waiting.id)] = Mode.SHARE
@@ -76,7 +78,9 @@ def _decide_unique(world: World, by: Transaction, made: Decision, key: str, repl
     else:
         made.locks[Thing("job", waiting.id)] = Mode.WRITE
         made.by_unique = True
-        made.outcome, made.job_id = "replaced", waiting.id
+        # A contested job is decided about late: something newer may have been asked for since.
+        made.outcome = "met" if waiting.number > ask.number else "replaced"
+        made.job_id = waiting.id
 
 
 def _take_key(world: World, by: Transaction, made: Decision, number: int) -> bool:

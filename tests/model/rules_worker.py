@@ -183,11 +183,14 @@ class WorkerRules(Machine):
     def hand_back(self, name: str, pick: int, knows: int, how: Ends) -> None:
         by = self.begin(name)
         worker = self.choose_worker(pick, by)
-        leases = sorted({one.lease for one in self.claims})
-        known = leases[len(leases) - knows :] if knows else []
+        claims = sorted((one.lease, one.id) for one in self.claims)
+        known = (
+            [(job_id, lease) for lease, job_id in claims[len(claims) - knows :]] if knows else []
+        )
 
         def fits(job: Job) -> bool:
-            return job.state is State.RUNNING and job.worker == worker and job.lease not in known
+            unknown = (str(job.id), job.lease) not in known
+            return job.state is State.RUNNING and job.worker == worker and unknown
 
         # Decided when it starts: what comes to fit while it waits is not seen.
         asked = self.world.asked(by)

@@ -11,6 +11,7 @@ from hypothesis.stateful import initialize, run_state_machine_as_test
 
 from jobqueue.core.states import TRANSITIONS
 from tests.conftest import emptied
+from tests.model.machine import Ends
 from tests.model.rules_enqueue import EnqueueRules
 from tests.model.rules_hand import HandRules
 from tests.model.rules_leader import LeaderRules
@@ -25,7 +26,7 @@ ENOUGH = 200
 
 LIVES = (
     *("available", "scheduled", "due", "running", "lost", "failed", "dead", "completed", "keyed"),
-    *("asked", "asked_late"),
+    *("asked", "asked_late", "rescued"),
 )
 
 NOBODY_WAITS = {"left": True, "right": True}
@@ -51,16 +52,22 @@ class Play(EnqueueRules, WorkerRules, LeaderRules, HandRules):
         self.enqueue(SOLO, life in {"scheduled", "due"}, attempts, how)
         if life == "due":
             self.time_comes(0)
-        if life in {"running", "lost", "failed", "dead", "completed", "asked", "asked_late"}:
+        if life not in {"available", "scheduled", "due"}:
             self.claim(SOLO, 0, 100, how)
+            self.go_on(life, how)
+
+    def go_on(self, life: str, how: Ends) -> None:
+        """Bring a job that runs to where it is to be."""
         if life == "asked":
             self.cancel(SOLO, 0, how)
         if life == "asked_late":
             self.cancel("left", 0, how)
             self.reschedule(SOLO, 0, later=True, counts=True, how=how)
             self.end("left", commit=True)
-        if life == "lost":
+        if life in {"lost", "rescued"}:
             self.lease_ends(0)
+        if life == "rescued":
+            self.rescue(SOLO, how)
         if life == "failed":
             self.reschedule(SOLO, 0, later=True, counts=True, how=how)
         if life == "dead":

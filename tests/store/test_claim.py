@@ -181,11 +181,23 @@ def test_a_lost_claim_is_handed_back_without_counting_the_attempt(session):
     [kept] = claim(session, worker, 1)
     [lost] = claim(session, worker, 1)
     claim(session, another, 1)
-    assert do(session, jobs.hand_back(worker, [kept.lease])) == ["default"]
+    assert do(session, jobs.hand_back(worker, [(kept.id, kept.lease)])) == ["default"]
     found = [(show(session, one).state, show(session, one).attempt) for one in ids]
     assert found == [("running", 1), ("available", 0), ("running", 1)]
     assert show(session, ids[1]).worker_id is None
     assert complete(session, lost) == [ids[1]]
+
+
+def test_of_one_claim_the_jobs_that_are_not_known_are_handed_back(session):
+    enqueue_many(session, 3)
+    worker = register(session)
+    known, before, unknown = claim(session, worker, 3)
+    assert known.lease == unknown.lease
+    # An id alone does not tell either: it may be of a run that is over.
+    hand_back = jobs.hand_back(worker, [(known.id, known.lease), (before.id, before.lease - 1)])
+    assert do(session, hand_back) == ["default"] * 2
+    found = [show(session, one.id).state for one in (known, before, unknown)]
+    assert found == ["running", "available", "available"]
 
 
 def test_a_look_that_finds_nothing_writes_nothing(session):

@@ -12,6 +12,8 @@ from jobqueue.store import claims, maintenance, workers
 from jobqueue.store.statement import Statement, run
 from jobqueue.worker import lease
 from jobqueue.worker.link import Link
+from jobqueue.worker.pools.threads import Call, Threads
+from jobqueue.worker.runner import Runner
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
@@ -52,6 +54,18 @@ class Freeze:
             self._books.rows("UPDATE jobqueue.workers SET expires_at = now() - interval '1 s'")
             run(self._books.execute, maintenance.rescue())
 
+    def freeze_before(self, monkeypatch: pytest.MonkeyPatch, cls: type, method: str) -> None:
+        """Freeze when `method` is called first, rather than after a claim."""
+        monkeypatch.setattr(Link, "run", self._run)
+        called = getattr(cls, method)
+
+        def freeze_and_call(*args: Any, **kwargs: Any) -> Any:
+            if not self.frozen:
+                self._freeze()
+            return called(*args, **kwargs)
+
+        monkeypatch.setattr(cls, method, freeze_and_call)
+
 
 clock = lease.clock
 
@@ -84,6 +98,37 @@ def test_what_was_claimed_before_the_freeze_starts_only_if_it_is_still_the_worke
     taken = books.rows("SELECT attempt FROM jobqueue.job_history WHERE errors IS NOT NULL")
     assert all(attempt == 2 for (attempt,) in taken)
     assert bool(taken) == lost
+
+
+@pytest.mark.parametrize(
+    ("where", "method"),
+    [(Threads, "call"), (Call, "run"), (Runner, "_attempt")],
+    ids=["handed to a thread", "in its thread", "made a task"],
+)
+@pytest.mark.parametrize("lost", [True, False], ids=["given to others", "nobody took it"])
+def test_a_job_on_its_way_to_its_function_does_not_begin_after_the_freeze(
+    books: Books, monkeypatch: pytest.MonkeyPatch, where: type, method: str, lost: bool
+) -> None:
+    jobs = JobQueue()
+    attempts: list[int] = []
+
+    @jobs.task
+    def note() -> None:
+        attempts.append(current_job().attempt)
+
+    freeze = Freeze(monkeypatch, books, lost=lost)
+    freeze.freeze_before(monkeypatch, where, method)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url, lease_seconds=LEASE_SECONDS):
+            note.enqueue(books.connection)
+            await auntil(lambda: books.unfinished() == 0, what="the job has ended")
+
+    play(scenario())
+    assert freeze.frozen
+    # It ran once; the attempt that did not begin counts if it was lost.
+    assert attempts == [2 if lost else 1]
+    assert books.states() == {"completed": 1}
 
 
 def test_a_worker_in_doubt_goes_on_however_late_its_heartbeat_is_answered(

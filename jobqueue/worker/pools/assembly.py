@@ -9,6 +9,7 @@ from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.worker.lease import Lease
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.pools.event_loop import EventLoop
 from jobqueue.worker.pools.processes import ChildProcesses
@@ -20,6 +21,7 @@ class Assembly:
     """The pools of a worker, by the names that tasks know them by.
 
     application, imports: what child processes load; needed if any task runs in one.
+    lease: without which no job begins, however far it is on its way.
     begun: called when an attempt in a child begins.
 
     Raises ConfigurationError if a task runs in a process and there is no application to load.
@@ -34,11 +36,12 @@ class Assembly:
         pooled: bool,
         application: str | None,
         imports: Iterable[str],
+        lease: Lease,
         begun: Callable[[Attempt], None],
     ) -> None:
         slots = sum(settings.queues.values())
         threads = settings.pool_threads or slots
-        self.threads = Threads(threads, limited=threads < slots)
+        self.threads = Threads(threads, limited=threads < slots, may_begin=lease.lasts)
         self.by_name: dict[str, Pool] = {"async": EventLoop(), "thread": self.threads}
         self._children: ChildProcesses | None = None
         in_processes = [name for name, task in tasks.items() if task.pool == "process"]
@@ -63,6 +66,7 @@ class Assembly:
             database_url=url,
             pooled=pooled,
             limits=limits,
+            lease_ends=lambda: lease.ends,
         )
         self.by_name["process"] = self._children = ChildProcesses(processes, begun)
 

@@ -6,34 +6,84 @@ import asyncio
 import inspect
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
+from queue import SimpleQueue
 from typing import Any
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
+from jobqueue.core.outcome import NotBegun
 from jobqueue.worker.around_attempt import run_plain
 from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
 
+Result = tuple[Any, BaseException | None]
+"""What a function returned, or what it raised."""
+
 NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
+
+
+class Call:
+    """A function on its way through the pool. ended: resolved with what it returned or raised."""
+
+    __slots__ = ("args", "context", "ended", "function", "given_up", "kwargs", "loop", "may_begin")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+        may_begin: Callable[[], bool],
+    ) -> None:
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.may_begin = may_begin
+        self.context = copy_context()
+        self.loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[Result] = self.loop.create_future()
+        self.given_up = False
+
+    def run(self) -> Result:
+        """Call the function. Its error is a value: some, StopIteration for one, cannot cross."""
+        # The worker may have been frozen while this was on its way.
+        if not self.may_begin():
+            return None, NotBegun()
+        try:
+            value = self.context.run(self.function, *self.args, **self.kwargs)
+        except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            return None, error
+        if inspect.iscoroutine(value):
+            value.close()
+            return None, TypeError(NO_COROUTINE)
+        return value, None
 
 
 class Threads:
     """Runs functions in threads, each with a copy of the caller's context variables.
 
+    Those that end while the event loop is busy are told to it together, which is what makes many
+    short ones cheap: a standard executor wakes the loop for each.
+
+    most: threads; they are started when they are needed.
     limited: whether there are fewer than there may be jobs at once.
+    may_begin: whether a function that is on its way may still begin; asked in its thread.
     """
 
     sure = False
     tells_begin = False
 
-    def __init__(self, most: int, *, limited: bool = False) -> None:
+    def __init__(self, most: int, *, limited: bool = False, may_begin: Callable[[], bool]) -> None:
         self._most = most
         self._limited = limited
-        self._executor = ThreadPoolExecutor(most, thread_name_prefix="jobqueue")
+        self._may_begin = may_begin
+        self._waiting: SimpleQueue[Call | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._unfinished = 0
         self._busy = 0
-        self._counting = threading.Lock()
+        self._lock = threading.Lock()
+        self._done: list[tuple[Call, Result]] = []
 
     @property
     def busy(self) -> int:
@@ -63,30 +113,54 @@ class Threads:
         self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> Any:  # noqa: ANN401 - whatever it returns
         """Run `function` and give what it returns. Raises what it raises."""
-        context = copy_context()
-
-        def run() -> tuple[Any, BaseException | None]:
-            with self._counting:
-                self._busy += 1
-            # The error travels as a value: some, like StopIteration, cannot cross a future.
-            try:
-                result = context.run(function, *args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
-                return None, error
-            finally:
-                forked.leave()
-                with self._counting:
-                    self._busy -= 1
-            if inspect.iscoroutine(result):
-                result.close()
-                return None, TypeError(NO_COROUTINE)
-            return result, None
-
-        result, error = await asyncio.get_running_loop().run_in_executor(self._executor, run)
+        call = Call(function, args, kwargs, self._may_begin)
+        self._unfinished += 1
+        if self._unfinished > len(self._threads) < self._most:
+            self._start_thread()
+        self._waiting.put(call)
+        try:
+            value, error = await call.ended
+        except asyncio.CancelledError:
+            with self._lock:
+                call.given_up = True  # it does not begin any more, if it has not
+            raise
         if error is not None:
             raise error
-        return result
+        return value
 
     def close(self) -> None:
         """Let the threads end when they are done; wait for none."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for _ in self._threads:
+            self._waiting.put(None)
+
+    def _start_thread(self) -> None:
+        name = f"jobqueue_{len(self._threads)}"
+        # One that never ends does not keep the process from ending.
+        thread = threading.Thread(target=self._work, name=name, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _work(self) -> None:
+        while (call := self._waiting.get()) is not None:
+            with self._lock:
+                given_up = call.given_up
+                self._busy += not given_up
+            result = (None, None) if given_up else call.run()
+            forked.leave()
+            with self._lock:
+                self._busy -= not given_up
+                first = not self._done
+                self._done.append((call, result))
+            if first:
+                with suppress(RuntimeError):  # the event loop is closed
+                    call.loop.call_soon_threadsafe(self._tell)
+            del call, result  # what it held is not kept until the next one
+
+    def _tell(self) -> None:
+        """Hand on, on the event loop, what has ended."""
+        with self._lock:
+            done, self._done = self._done, []
+        self._unfinished -= len(done)
+        for call, result in done:
+            if not call.ended.done():
+                call.ended.set_result(result)

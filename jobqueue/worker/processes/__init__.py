@@ -1,6 +1,6 @@
 """The pool for tasks that run in child processes.
 
-    pool = Processes("myapp.jobs:jobs", size=2, database_url=url)
+    pool = Processes("myapp:jobs", size=2, database_url=url)
     outcome = await pool.call(job)
     await pool.close(grace_seconds=30)
 

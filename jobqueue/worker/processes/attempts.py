@@ -76,7 +76,7 @@ class Attempts:
         output: Output,
     ) -> None:
         self._tasks = jobs.tasks
-        self._lifespans = Lifespans(jobs.hooks.lifespans)
+        self._lifespans = Lifespans(jobs.hooks.lifespans, CLOSE_SECONDS)
         self._resources_lost = False
         self._pools = pools
         self._interrupts = interrupts
@@ -92,7 +92,7 @@ class Attempts:
     def open(self) -> None:
         """Open the application's resources. Raises LifespanError."""
         if self._lifespans.any:
-            self._event_loop().run(self._lifespans.enter(CLOSE_SECONDS))
+            self._event_loop().run(self._lifespans.enter())
 
     def run(self, number: int, job: Claimed, *, wants_result: bool) -> tuple[Fields, bool]:
         """Run a job; say how it ended, and whether the child is fit for another."""
@@ -122,7 +122,7 @@ class Attempts:
         left = 0
         if self._lifespans.open:
             self._resources_lost = True
-            left = runner.run(self._lifespans.leave(CLOSE_SECONDS))
+            left = runner.run(self._lifespans.leave())
         if not left:  # it would be waited for
             runner.close()
 

@@ -31,6 +31,7 @@ class Call:
     """A job that somebody waits for.
 
     child, number: where it is, and under which number, if it was sent to a child.
+    begins_until: the child does not begin it later than this, by `clock`.
     how: it ended, once it has.
     """
 
@@ -41,6 +42,7 @@ class Call:
     on_progress: Callable[[float, str], None] | None
     child: ChildProcess | None = None
     number: int = 0
+    begins_until: float | None = None
     expected_seconds: float = 0.0
     how: Outcome | ProcessDied | None = None
 

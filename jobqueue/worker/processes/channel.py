@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
@@ -13,6 +13,19 @@ from jobqueue.store.claims import Claimed
 from jobqueue.worker.processes.messages import EXIT_LOST, TOKEN, Setup, Splitter, line
 
 CHUNK_BYTES = 65_536
+
+
+class Given(NamedTuple):
+    """A job, and its number within the child.
+
+    wants_result: whether what it returns is wanted.
+    begins_until: later than this, by `clock`, others may have it; None: at any time.
+    """
+
+    number: int
+    wants_result: bool
+    begins_until: float | None
+    job: Claimed
 
 
 class Channel:
@@ -33,11 +46,8 @@ class Channel:
         """Wait for what the worker tells first."""
         return Setup(**orjson.loads(self._next_line()))
 
-    def next_job(self) -> tuple[int, Claimed, bool] | None:
-        """Wait for the next job: its number, the job, and whether its result is wanted.
-
-        None when there will be none: the child is to end.
-        """
+    def next_job(self) -> Given | None:
+        """Wait for the next job. None when there will be none: the child is to end."""
         try:
             token = self._tokens.recv(TOKEN.size)
         except OSError:
@@ -47,9 +57,9 @@ class Channel:
         [number] = TOKEN.unpack(token)
         while True:
             # The worker took back those with lower numbers before they were begun.
-            there, wants_result, *job = orjson.loads(self._next_line())
+            there, wants_result, begins_until, *job = orjson.loads(self._next_line())
             if there == number:
-                return number, Claimed._make(job), wants_result
+                return Given(number, wants_result, begins_until, Claimed._make(job))
 
     def say(self, *parts: Any) -> None:  # noqa: ANN401 - any JSON
         """Send a message."""

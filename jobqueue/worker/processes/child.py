@@ -18,7 +18,9 @@ import orjson
 from jobqueue import __version__
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ApplicationError
+from jobqueue.core.outcome import Kind
 from jobqueue.worker.application import load_application
+from jobqueue.worker.clock import clock
 from jobqueue.worker.processes.attempts import Attempts
 from jobqueue.worker.processes.channel import Channel
 from jobqueue.worker.processes.ending import described
@@ -28,12 +30,14 @@ from jobqueue.worker.processes.memory import (
     limit_address_space,
     resident_bytes,
 )
-from jobqueue.worker.processes.messages import EXIT_BROKEN, EXIT_LOST, Setup, Splitter
+from jobqueue.worker.processes.messages import EXIT_BROKEN, EXIT_LOST, Fields, Setup, Splitter
 from jobqueue.worker.processes.output import Output
 from jobqueue.worker.transaction_pools import TransactionPools
 
 # One job runs at a time, and has one transaction; another may be in the hands of what it left.
 CONNECTIONS = 2
+
+NOT_BEGUN: Fields = {"kind": Kind.HANDED_BACK, "refund": True}
 
 
 def main() -> None:
@@ -57,10 +61,13 @@ def main() -> None:
     channel.say("ready")
     why_leave = None
     while why_leave is None and (given := channel.next_job()) is not None:
-        number, job, wants_result = given
-        fields, fit = attempts.run(number, job, wants_result=wants_result)
+        if given.begins_until is not None and clock() >= given.begins_until:
+            # Its worker was frozen, or could not renew its lease.
+            fields, fit = NOT_BEGUN, True
+        else:
+            fields, fit = attempts.run(given.number, given.job, wants_result=given.wants_result)
         why_leave = _why_leave(setup, fit=fit)
-        channel.say("done", number, fields, why_leave)
+        channel.say("done", given.number, fields, why_leave)
     attempts.close()
 
 

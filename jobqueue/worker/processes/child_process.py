@@ -176,7 +176,11 @@ class ChildProcess(asyncio.Protocol):
     def flush(self) -> None:
         """Send the jobs that were added, and after them the permission to begin each."""
         added, self._added = self._added, []
-        self._write(b"".join(line(call.number, call.wants_result, *call.job) for call in added))
+        self._write(
+            b"".join(
+                line(call.number, call.wants_result, call.begins_until, *call.job) for call in added
+            )
+        )
         with suppress(OSError):  # it has died; its end is told in a moment
             self._tokens.send(b"".join(TOKEN.pack(call.number) for call in added))
 

@@ -49,6 +49,8 @@ class Processes:
     size: one for each processor if None.
     database_url: for the transactions of jobs; the JobQueue's own if None.
     pooled: that URL leads through a pooler in transaction mode.
+    lease_ends: gives until when jobs may begin, by `clock`; None: at any time. A child is not
+        frozen with its worker, and would begin what others have by then.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Processes:
         database_url: str | None = None,
         pooled: bool = False,
         limits: Limits | None = None,
+        lease_ends: Callable[[], float] | None = None,
     ) -> None:
         self.size = processors() if size is None else size
         self._application = application
@@ -67,6 +70,7 @@ class Processes:
         self._database_url = database_url
         self._pooled = pooled
         self._limits = limits or Limits()
+        self._lease_ends = lease_ends
         self._children: set[ChildProcess] = set()
         self._outputs: set[OutputReader] = set()
         self._starting: set[asyncio.Task[None]] = set()
@@ -225,6 +229,7 @@ class Processes:
     def _fill(self) -> None:
         self._will_fill = False
         given: set[ChildProcess] = set()
+        begins_until = None if self._lease_ends is None else self._lease_ends()
         while self._waiting:
             child = min(
                 (one for one in self._children if one.has_room),
@@ -236,6 +241,7 @@ class Processes:
             call = self._waiting.popleft()
             if call.ended.done():
                 continue  # cancelled at this very moment
+            call.begins_until = begins_until
             child.add(call, self._seconds.get(call.job.task, UNKNOWN_SECONDS))
             given.add(child)
         for child in given:

@@ -20,7 +20,6 @@ from jobqueue import (
     current_job,
 )
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.worker import worker as worker_module
 from jobqueue.worker.worker import Farewell, Worker
 from tests.waiting import auntil
 from tests.worker.books import Books
@@ -214,7 +213,9 @@ REFUSED: dict[Callable[..., Any], str] = {
 }
 
 
-@pytest.mark.parametrize(("function", "words"), REFUSED.items(), ids=lambda one: str(one)[:24])
+@pytest.mark.parametrize(
+    ("function", "words"), REFUSED.items(), ids=[it.__name__ for it in REFUSED]
+)
 def test_a_worker_without_its_resources_does_not_start_and_closes_those_it_has(
     books: Books, function: Any, words: str
 ) -> None:
@@ -280,11 +281,9 @@ def test_what_goes_wrong_at_the_close_is_logged_and_the_others_are_closed(
 def test_one_that_hangs_at_the_close_holds_up_neither_the_worker_nor_the_others(
     books: Books,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     release: threading.Event,
     is_async: bool,
 ) -> None:
-    monkeypatch.setattr(worker_module, "CLOSE_SECONDS", 0.6)
     jobs = with_task()
     notes: list[str] = []
 
@@ -309,6 +308,7 @@ def test_one_that_hangs_at_the_close_holds_up_neither_the_worker_nor_the_others(
 
     async def scenario() -> tuple[Farewell, float]:
         async with running(jobs, books.url) as it:
+            it.worker._lifespans._close_seconds = 0.6
             await auntil(
                 lambda: books.value("SELECT count(*) FROM jobqueue.workers"), what="it has started"
             )

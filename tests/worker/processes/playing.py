@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,19 @@ async def pool(
     application: str = APPLICATION,
     database_url: str | None = None,
     imports: Iterable[str] = (),
+    lease_ends: Callable[[], float] | None = None,
     **limits: Any,
 ) -> AsyncIterator[Processes]:
     """Open a pool, and close it without grace."""
     chosen = Limits(**{"interrupt_seconds": 1.0, **limits})
-    it = Processes(application, imports, size=size, database_url=database_url, limits=chosen)
+    it = Processes(
+        application,
+        imports,
+        size=size,
+        database_url=database_url,
+        limits=chosen,
+        lease_ends=lease_ends,
+    )
     try:
         yield it
     finally:

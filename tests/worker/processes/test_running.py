@@ -10,9 +10,10 @@ from uuid import uuid4
 import orjson
 import pytest
 
+from jobqueue.worker.clock import clock
 from tests.waiting import auntil
 from tests.worker.playing import play
-from tests.worker.processes.playing import has_noted, job, pid, pool, result, started, stored
+from tests.worker.processes.playing import has_noted, job, lines, pid, pool, result, started, stored
 
 
 def test_a_function_runs_in_a_process_of_its_own_that_loaded_the_application_once() -> None:
@@ -186,3 +187,24 @@ def test_the_worker_may_run_on_uvloop(tmp_path: Path) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(scenario())
+
+
+def test_a_job_that_reaches_the_child_after_the_lease_has_ended_does_not_begin(
+    tmp_path: Path,
+) -> None:
+    """The worker was frozen with the job on its way; others have it by now."""
+    notes = tmp_path / "notes"
+    lease_seconds = -1.0
+
+    async def scenario() -> None:
+        nonlocal lease_seconds
+        async with pool(lease_ends=lambda: clock() + lease_seconds) as processes:
+            outcome = await processes.call(job("noted", path=str(notes), text="too late"))
+            assert (outcome.kind, outcome.refund) == ("handed_back", True)
+            assert lines(notes) == []
+            lease_seconds = 60.0
+            outcome = await processes.call(job("noted", path=str(notes), text="in time"))
+            assert outcome.kind == "completed"
+            assert lines(notes) == ["in time"]
+
+    play(scenario())

@@ -1,11 +1,13 @@
 -- Record completed attempts: the jobs move to history in the same statement.
 -- Fenced by (id, lease): what is no longer held under the lease is left alone, and its id given back
 -- as stale. ids, leases, run_ms: array literals of equal length.
--- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join.
+-- index: jobs_pkey. `= ANY` names the rows whatever the planner thinks of the join. They are taken by id, as
+-- by whatever else takes several: the join follows either the index or the sorted list.
 WITH ack AS (
     SELECT *
     FROM unnest(%(ids)s::uuid[], %(leases)s::bigint[], %(run_ms)s::real[])
         AS one (id, lease, run_ms)
+    ORDER BY id
 ),
 done AS (
     DELETE FROM jobqueue.jobs AS job

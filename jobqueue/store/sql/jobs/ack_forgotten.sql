@@ -3,6 +3,7 @@
 -- index: jobs_pkey.
 WITH ack AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(leases)s::bigint[]) AS one (id, lease)
+    ORDER BY id
 ),
 gone AS (
     DELETE FROM jobqueue.jobs AS job

@@ -10,11 +10,11 @@ WITH ack AS (
         id uuid, lease bigint, delay_seconds double precision, refund boolean, error jsonb)
 ),
 locked AS (
-    -- As they stand in the table, or this and a rescue of the same jobs could wait for each other.
+    -- By id, as every ack, or this and a rescue of the same jobs could wait for each other.
     SELECT job.id FROM jobqueue.jobs AS job
     JOIN ack ON ack.id = job.id AND ack.lease = job.lease
     WHERE job.id = ANY (ARRAY(SELECT id FROM ack))
-    ORDER BY job.ctid
+    ORDER BY job.id
     FOR UPDATE OF job
 ),
 asked AS (

@@ -5,6 +5,7 @@ WITH ack AS (
     SELECT *
     FROM unnest(%(ids)s::uuid[], %(leases)s::bigint[], %(run_ms)s::real[], %(results)s::text[])
         AS one (id, lease, run_ms, result)
+    ORDER BY id
 ),
 done AS (
     DELETE FROM jobqueue.jobs AS job

@@ -1,15 +1,19 @@
 -- Hand back what the books say a worker runs and it knows nothing of: a claim was committed, but its
--- answer was lost with the connection. The attempts are not counted: no user code has begun. Those that
--- somebody asked to cancel meanwhile move to history. Gives the queues of the others.
--- known: leases of what is in the worker's hands, which stays. Reads the whole table, so it runs
--- seldom.
+-- answer was lost with the connection, and no user code has begun; or a job is done, and a server that
+-- took over has not heard of it. The attempts are not counted. Those that somebody asked to cancel
+-- meanwhile move to history. Gives the queues of the others.
+-- known_ids, known_leases: of what is in the worker's hands, which stays; arrays of equal length. The
+-- lease alone does not tell: all jobs of a claim have it, and may end hours apart.
+-- Reads the whole table, so it runs seldom.
 WITH held AS (
-    -- As they stand in the table, which is how acks and rescues take them.
+    -- By id, which is how acks and rescues take them.
     SELECT job.id FROM jobqueue.jobs AS job
     WHERE job.worker_id = %(worker_id)s
       AND job.state = 'running'
-      AND job.lease <> ALL (%(known)s::bigint[])
-    ORDER BY job.ctid
+      AND NOT EXISTS (
+          SELECT FROM unnest(%(known_ids)s::uuid[], %(known_leases)s::bigint[]) AS known (id, lease)
+          WHERE known.id = job.id AND known.lease = job.lease)
+    ORDER BY job.id
     FOR UPDATE
 ),
 asked AS (

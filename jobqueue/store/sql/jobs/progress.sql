@@ -9,11 +9,11 @@ WITH said AS (
     ) AS one (id, lease, fraction, message)
 ),
 locked AS (
-    -- As they stand in the table, which is how acks and rescues take them.
+    -- By id, which is how acks and rescues take them.
     SELECT job.id FROM jobqueue.jobs AS job
     JOIN said ON said.id = job.id AND said.lease = job.lease
     WHERE job.id = ANY (%(ids)s::uuid[])
-    ORDER BY job.ctid
+    ORDER BY job.id
     FOR NO KEY UPDATE OF job
 ),
 noted AS (

@@ -30,8 +30,8 @@ held AS (
     ) AS past
     -- With nobody expired, which is nearly always, the table is not read at all.
     WHERE job.state = 'running' AND (SELECT count(*) FROM expired) > 0
-    -- As they stand in the table, which is how acks take them, or the two could wait for each other.
-    ORDER BY job.ctid
+    -- By id, which is how acks take them, or the two could wait for each other.
+    ORDER BY job.id
     FOR UPDATE OF job
 ),
 asked AS (
