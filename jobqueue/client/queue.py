@@ -13,7 +13,7 @@ import psycopg
 from jobqueue.client import connections
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.remedies import ask, ask_async
-from jobqueue.client.schedules import declare
+from jobqueue.client.schedules import declare, enter
 from jobqueue.client.task import Task
 from jobqueue.client.waiting import Job, Wait, id_of, result_of
 from jobqueue.core.duration import Duration, to_timeout_seconds
@@ -232,27 +232,18 @@ class JobQueue:
         taken twice; ArgumentError for arguments that do not fit the task.
         """
 
-        def add(task: Task[..., Any], pattern: str | None) -> None:
-            definition = declare(task, pattern, name, args, options)
-            if definition.name in self._schedules:
-                raise ConfigurationError(
-                    f"schedule {definition.name!r}: declared twice; give one of them another name "
-                    "with name="
-                )
-            self._schedules[definition.name] = definition
+        def add(task: Task[..., Any], pattern: str | None) -> Task[..., Any]:
+            enter(self._schedules, declare(task, pattern, name, args, options))
+            return task
 
         if isinstance(what, Task):
-            return add(what, cron)
-        pattern = what
+            add(what, cron)
+            return None
 
         def decorate(function: Task[..., Any] | Callable[..., Any]) -> Task[..., Any]:
-            task = (
-                cast("Task[..., Any]", function)
-                if isinstance(function, Task)
-                else self.task(function)
-            )
-            add(task, pattern)
-            return task
+            if isinstance(function, Task):
+                return add(cast("Task[..., Any]", function), what)
+            return add(self.task(function), what)
 
         return decorate
 

@@ -38,3 +38,12 @@ def declare(
         priority=chosen.priority,
         max_attempts=chosen.max_attempts,
     )
+
+
+def enter(declared: dict[str, Definition], definition: Definition) -> None:
+    """Put a schedule with those declared. Raises ConfigurationError if its name is taken."""
+    if definition.name in declared:
+        raise ConfigurationError(
+            f"schedule {definition.name!r}: declared twice; give one of them another name, by name="
+        )
+    declared[definition.name] = definition

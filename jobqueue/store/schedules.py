@@ -49,7 +49,7 @@ class ScheduleRecord:
     state: str
     problem: str | None
     created_at: datetime
-    changed_at: datetime
+    counts_from: datetime
     next_at: datetime | None
     overdue_seconds: float | None
     runs: int
@@ -80,16 +80,19 @@ class Kept(NamedTuple):
     """A definition as it is kept. now: by the database's clock."""
 
     id: int
-    revision: int
     now: datetime
     definition: Definition
 
 
 class Placed(NamedTuple):
-    """What was done with code's schedule: `placed`, `changed`, `kept`, or who made it by hand."""
+    """What was done with code's schedule: `placed`, `changed`, `kept`, or who made it by hand.
+
+    before: the application that had declared it.
+    """
 
     name: str
     outcome: str
+    before: str | None
 
 
 def as_json(definition: Definition) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def place(application: str, schedules: Sequence[Definition]) -> Statement[Placed
     """Put the schedules of an application's code in place. One row each."""
     given = to_json([as_json(one) for one in schedules])
     params = {"application": application, "schedules": given}
-    return Statement(sql("schedules/place"), params, lambda row: Placed(*row[:2]))
+    return Statement(sql("schedules/place"), params, lambda row: Placed(*row))
 
 
 def drop(application: str, names: Sequence[str]) -> Statement[str]:
@@ -153,9 +156,9 @@ def add(definition: Definition) -> Statement[int]:
     return Statement(sql("schedules/add"), {"schedule": to_json(as_json(definition))}, first)
 
 
-def update(definition: Definition, revision: int) -> Statement[int]:
-    """Change a schedule. No row: somebody else has changed it since, or removed it."""
-    params = {"schedule": to_json(as_json(definition)), "revision": revision}
+def update(definition: Definition, was: Definition) -> Statement[int]:
+    """Change a schedule. No row: it is not as it `was`, for somebody else has changed it."""
+    params = {"schedule": to_json(as_json(definition)), "was": to_json(as_json(was))}
     return Statement(sql("schedules/update"), params, first)
 
 
@@ -165,11 +168,11 @@ def definition(name: str) -> Statement[Kept]:
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
-    schedule_id, revision, now, name, task, args, queue, priority, max_attempts, *rest = in_utc(row)
+    schedule_id, now, name, task, args, queue, priority, max_attempts, *rest = in_utc(row)
     cron, every_seconds, at, timezone, anchor, starts_at, ends_at, *options = rest
     rule = Rule(cron, every_seconds, at, timezone, anchor, starts_at, ends_at)
     kept = Definition(name, task, rule, args, queue, priority, max_attempts, *options)
-    return Kept(schedule_id, revision, now, kept)
+    return Kept(schedule_id, now, kept)
 
 
 def list_schedules(

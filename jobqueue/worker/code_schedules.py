@@ -22,6 +22,11 @@ def identity(application: str | None, imports: Iterable[str]) -> str:
     return " ".join([whole, *sorted(imports)])
 
 
+def _module(application: str | None) -> str:
+    """Give what is the same for all workers of an application, whatever else they import."""
+    return (application or "").partition(" ")[0]
+
+
 async def place_schedules(link: Link, jobs: JobQueue, application: str) -> None:
     """Place what `jobs` declares, and drop what its code declared before and does not any more.
 
@@ -29,8 +34,15 @@ async def place_schedules(link: Link, jobs: JobQueue, application: str) -> None:
     """
     declared = jobs.schedules
     if declared:
-        for name, outcome in await link.run(schedules.place(application, list(declared.values()))):
-            if outcome in {"placed", "changed"}:
+        placed = await link.run(schedules.place(application, list(declared.values())))
+        for name, outcome, before in placed:
+            if outcome == "changed" and _module(before) != _module(application):
+                log.warning(
+                    "schedule %r: was declared by %r, and is now as %r declares it; if both do, "
+                    "give one of them another name",
+                    name, _module(before), _module(application),
+                )  # fmt: skip
+            elif outcome in {"placed", "changed"}:
                 log.info("schedule %r: %s", name, outcome)
             elif outcome != "kept":
                 log.warning(

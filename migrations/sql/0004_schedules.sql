@@ -37,7 +37,7 @@ CREATE TABLE jobqueue.schedules (
     problem              text,
     revision             integer NOT NULL DEFAULT 1,
     created_at           timestamptz NOT NULL DEFAULT now(),
-    changed_at           timestamptz NOT NULL DEFAULT now(),
+    counts_from          timestamptz NOT NULL DEFAULT now(),
     next_at              timestamptz,
     runs                 bigint NOT NULL DEFAULT 0,
     last_tick_at         timestamptz,
@@ -62,6 +62,8 @@ COMMENT ON COLUMN jobqueue.schedules.declared IS
     'as code last gave it: the row is changed only when code says something else than before';
 COMMENT ON COLUMN jobqueue.schedules.revision IS
     'of the rule: what was planned by an older one is not carried out';
+COMMENT ON COLUMN jobqueue.schedules.counts_from IS
+    'when its rule was made or changed; or the tick that was due then and that nothing was decided about';
 COMMENT ON COLUMN jobqueue.schedules.next_at IS
     'the first tick nothing was decided about; NULL: not planned yet, or none is left';
 CREATE INDEX schedules_due ON jobqueue.schedules (next_at) WHERE state = 'active';
@@ -103,7 +105,8 @@ CREATE TABLE jobqueue.leader (
 
 -- Changes ----------------------------------------------------------------------------------------
 
--- A new rule is planned anew, from now on; moments are to the second.
+-- A new rule is planned anew: from now on, or from the tick that is due already and that the leader has
+-- not come to yet, lest one be lost that both rules have. Moments are to the second.
 CREATE FUNCTION jobqueue.schedule_changes() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
@@ -125,7 +128,10 @@ BEGIN
         END IF;
         NEW.revision := OLD.revision + 1;
     END IF;
-    NEW.changed_at := pg_catalog.clock_timestamp();
+    NEW.counts_from := pg_catalog.clock_timestamp();
+    IF TG_OP = 'UPDATE' AND OLD.state = 'active' AND OLD.next_at <= NEW.counts_from THEN
+        NEW.counts_from := OLD.next_at - interval '1 microsecond';
+    END IF;
     NEW.next_at := NULL;
     NEW.problem := NULL;
     RETURN NEW;
@@ -324,7 +330,7 @@ CREATE VIEW jobqueue.all_schedules AS
            schedule.starts_at, schedule.ends_at, schedule.jitter_seconds, schedule.max_runs,
            schedule.missed, schedule.missed_limit, schedule.missed_after_seconds, schedule.overlap,
            schedule.remove_when_done, schedule.source, schedule.application, schedule.state,
-           schedule.problem, schedule.created_at, schedule.changed_at, schedule.next_at,
+           schedule.problem, schedule.created_at, schedule.counts_from, schedule.next_at,
            greatest(extract(epoch FROM now() - schedule.next_at), 0)::double precision
                AS overdue_seconds,
            schedule.runs, schedule.last_tick_at, last.state AS last_state, last.job_id AS last_job_id,
@@ -336,13 +342,8 @@ CREATE VIEW jobqueue.all_schedules AS
                  AND (worker.tasks IS NULL OR schedule.task = ANY (worker.tasks))
            ) AS task_known
     FROM jobqueue.schedules AS schedule
-    LEFT JOIN LATERAL (
-        SELECT tick.state, tick.job_id, tick.tick_at, tick.decided_at
-        FROM jobqueue.schedule_ticks AS tick
-        WHERE tick.schedule_id = schedule.id
-        ORDER BY tick.tick_at DESC
-        LIMIT 1
-    ) AS last ON true;
+    LEFT JOIN jobqueue.schedule_ticks AS last
+        ON last.schedule_id = schedule.id AND last.tick_at = schedule.last_tick_at;
 COMMENT ON VIEW jobqueue.all_schedules IS
     'every schedule with how it is doing; task_known: whether a live worker has its task';
 

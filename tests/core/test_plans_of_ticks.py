@@ -18,7 +18,7 @@ MINUTELY = Rule(every_seconds=60)
 
 
 def due(**changes: object) -> Due:
-    fields: dict = {"id": 1, "revision": 1, "rule": MINUTELY, "next_at": NOON, "changed_at": NOON}
+    fields: dict = {"id": 1, "revision": 1, "rule": MINUTELY, "next_at": NOON, "counts_from": NOON}
     return Due(**{**fields, **changes})
 
 
@@ -46,9 +46,9 @@ def test_before_its_time_nothing_happens():
 
 
 def test_one_that_is_not_planned_yet_begins_after_its_rule_was_changed():
-    done = plan(due(next_at=None, changed_at=minutes(0.5)), minutes(0.6))
+    done = plan(due(next_at=None, counts_from=minutes(0.5)), minutes(0.6))
     assert (told(done), done.next_at) == ([], minutes(1))
-    late = plan(due(next_at=None, changed_at=minutes(0.5)), minutes(1.2))
+    late = plan(due(next_at=None, counts_from=minutes(0.5)), minutes(1.2))
     assert told(late) == ["1 enqueued"]
 
 
@@ -133,7 +133,7 @@ def test_a_moment_and_an_end_leave_nothing():
 
 
 def test_a_moment_before_the_schedule_was_made_never_comes():
-    late = plan(due(rule=Rule(at=NOON), next_at=None, changed_at=minutes(1)), minutes(2))
+    late = plan(due(rule=Rule(at=NOON), next_at=None, counts_from=minutes(1)), minutes(2))
     assert late == Plan([], None)
 
 

@@ -171,8 +171,45 @@ def test_a_rule_that_changed_between_planning_and_doing_is_planned_anew(leader, 
     assert do(leader, ticks.advance(plans)) == [0]
     assert count(leader) == 0
     assert tick(leader) == 1
-    query = "SELECT next_at > now() + interval '1 minute' OR every_seconds = 86400 "
-    assert leader.execute(query + "FROM jobqueue.schedules").fetchall() == [(True,)]
+    query = "SELECT next_at - date_trunc('day', now(), 'UTC') FROM jobqueue.schedules"
+    assert leader.execute(query).fetchall() == [(timedelta(days=1),)]
+    assert count(leader) == 0
+
+
+def test_a_tick_that_both_rules_have_is_not_lost_when_one_takes_the_others_place(leader, other):
+    add(leader)
+    plans = planned(leader)
+    other.execute("UPDATE jobqueue.schedules SET every_seconds = 30")
+    assert do(leader, ticks.advance(plans)) == [0]
+    assert tick(leader) == 1
+    assert count(leader) in {1, 2}
+    [(first,)] = leader.execute("SELECT min(tick_at) FROM jobqueue.schedule_ticks").fetchall()
+    [(due, _)] = [(due, planned) for due, planned in plans.items()]
+    assert first == due.next_at
+
+
+def test_two_that_change_one_schedule_do_not_undo_each_others_change(session):
+    add(session)
+    [kept] = do(session, schedules.definition("s"))
+    for change in ({"task": "other"}, {"missed": "all"}, {"priority": 3}):
+        [now] = do(session, schedules.definition("s"))
+        assert do(session, schedules.update(replace(now.definition, **change), now.definition))
+    assert (
+        do(session, schedules.update(replace(kept.definition, args='{"n": 1}'), kept.definition))
+        == []
+    )
+    query = "SELECT task, missed, priority, args FROM jobqueue.schedules"
+    assert session.execute(query).fetchall() == [("other", "all", 3, {})]
+
+
+def test_what_is_shown_as_the_last_is_the_last_tick_not_a_run_by_hand(leader):
+    add(leader)
+    tick(leader)
+    do(leader, schedules.run_now("s"))
+    [one] = do(leader, schedules.list_schedules())
+    [by_hand, at_its_time] = do(leader, schedules.ticks("s", limit=2))
+    assert by_hand.by_hand
+    assert (one.last_tick_at, one.last_job_id) == (at_its_time.tick_at, at_its_time.job_id)
 
 
 def test_a_rule_that_is_being_changed_holds_up_no_other(leader, other):

@@ -9,10 +9,13 @@ import pytest
 
 from jobqueue import JobQueue
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.store import ticks
+from jobqueue.store.database import executor
+from jobqueue.store.statement import run
 from jobqueue.worker.worker import Worker
 from tests.waiting import auntil
 from tests.worker.books import Books
-from tests.worker.playing import play
+from tests.worker.playing import play, running
 
 
 def declaring(**schedules: str) -> JobQueue:
@@ -96,6 +99,46 @@ def test_what_the_code_names_no_more_is_dropped_and_said(
     assert states(books) == {"a": "active", "b": "active"}
 
 
+def test_what_somebody_paused_stays_so_while_the_code_names_it_no_more(books: Books) -> None:
+    start(books, declaring(a="@daily"))
+    change(books, "state = 'paused'")
+    start(books, declaring())
+    start(books, declaring(a="@daily"))
+    assert states(books) == {"a": "paused"}
+
+
+def test_what_is_over_and_to_be_removed_is_not_made_anew_by_the_next_worker(books: Books) -> None:
+    jobs = declaring()
+    jobs.schedule(jobs.tasks["work"], "* * * * * *", name="twice", count=2, remove_when_done=True)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url):
+            await auntil(
+                lambda: (
+                    states(books) == {"twice": "finished"} and books.states() == {"completed": 2}
+                ),
+                what="it is over",
+            )
+            await auntil(
+                lambda: (
+                    not books.rows(
+                        "SELECT 1 FROM jobqueue.schedule_ticks WHERE finished_at IS NULL"
+                    )
+                ),
+                what="and that is noted",
+            )
+
+    def tidied() -> list[str]:
+        return run(executor(books.connection), ticks.remove_done())
+
+    play(scenario())
+    assert tidied() == []
+    play(scenario())
+    assert books.states() == {"completed": 2}
+    start(books, declaring(), application="")
+    assert tidied() == ["twice"]
+
+
 def test_an_application_without_schedules_drops_its_own(books: Books) -> None:
     start(books, declaring(a="@daily"))
     start(books, declaring())
@@ -106,6 +149,17 @@ def test_other_code_leaves_them_alone(books: Books) -> None:
     start(books, declaring(a="@daily"))
     start(books, declaring(b="@daily"), application="office:jobs")
     assert states(books) == {"a": "active", "b": "active"}
+
+
+def test_code_that_takes_the_name_of_other_codes_schedule_says_so(
+    books: Books, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(books, declaring(a="@daily"), application="shop:jobs")
+    start(books, declaring(a="@daily"), application="office:jobs")
+    start(books, declaring(a="@hourly"), application="office:jobs")
+    assert not [line for line in caplog.messages if "was declared by" in line]
+    start(books, declaring(a="@weekly"), application="shop:jobs")
+    assert any("'a': was declared by 'office:jobs'" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize("source", ["cli", "sql"])

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from jobqueue import JobQueue, Retry, current_job
+from jobqueue.core.schedules.plan import Due, Plan
+from jobqueue.worker.maintenance import schedule as schedule_duty
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running
@@ -128,6 +130,28 @@ def test_a_rule_that_cannot_be_used_breaks_its_schedule_and_no_other(
             assert schedule(books, "problem", "bad") is None
 
     play(scenario())
+
+
+def test_one_that_cannot_even_be_thought_about_holds_up_no_other(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(due: Due, now: datetime) -> Plan:
+        if due.rule.every_seconds == 7:
+            raise OverflowError("too far")
+        return decide(due, now)
+
+    decide = schedule_duty.plan
+    monkeypatch.setattr(schedule_duty, "plan", plan)
+    insert(books, name="bad", every_seconds=7)
+    insert(books, every_seconds=1)
+
+    async def scenario() -> None:
+        async with running(noting(), books.url):
+            await auntil(lambda: schedule(books, "state", "bad") == "broken", what="it is broken")
+            await auntil(lambda: len(ticks(books)) >= 2, what="the other goes on")
+
+    play(scenario())
+    assert schedule(books, "problem", "bad") == "cannot be planned: OverflowError: too far"
 
 
 @pytest.mark.parametrize(("missed", "jobs_made"), [("skip", 0), ("once", 1), ("all", 5)])

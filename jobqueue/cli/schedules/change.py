@@ -129,7 +129,7 @@ def update(
         if not found:
             options.unknown(name)
         changed = _changed(found[0].definition, cron, given, job)
-        if not run(execute, statements.update(changed, found[0].revision)):
+        if not run(execute, statements.update(changed, found[0].definition)):
             errors.print(
                 f"schedule {visible(repr(name))}: changed by somebody else meanwhile; try again",
                 markup=False,

@@ -18,7 +18,7 @@ class Due:
     """A schedule whose next tick has come, or that has none planned yet.
 
     revision: of its rule; what is planned by an older one is not carried out.
-    next_at: its first tick that nothing was decided about; None: that after `changed_at`.
+    next_at: its first tick that nothing was decided about; None: the first after `counts_from`.
     runs: how many jobs its ticks have had.
     open: whether a job of an earlier tick has not ended. waiting: whether a tick waits for one.
     """
@@ -27,7 +27,7 @@ class Due:
     revision: int
     rule: Rule
     next_at: datetime | None
-    changed_at: datetime
+    counts_from: datetime
     runs: int = 0
     max_runs: int | None = None
     jitter_seconds: int = 0
@@ -91,7 +91,7 @@ def plan(due: Due, now: datetime) -> Plan:
 def _passed(due: Due, now: datetime, most: int) -> tuple[list[datetime], datetime | None]:
     """Give the last ticks that nothing was decided about, and the first that is to come."""
     if due.next_at is None:
-        return due.rule.passed(due.changed_at, now, most)
+        return due.rule.passed(due.counts_from, now, most)
     if due.next_at > now:
         return [], due.next_at
     # It is a tick, as was found when the one before was planned: no need to find it again.

@@ -12,7 +12,7 @@ from uuid import UUID
 
 VERSION = 8
 MARK = 0x5C4
-"""The eleven bits, and a twelfth for a catch-up; `schedules/enqueue.sql` writes the same."""
+"""The eleven bits, and a twelfth for a catch-up; `jobqueue.tick_job_id` writes the same."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -63,4 +63,7 @@ def plan_all(found: Iterable[Found]) -> dict[Due, Plan | str]:
         except ConfigurationError as error:
             plans[due] = str(error)
             log.warning("schedule number %d: cannot be used (%s)", due.id, error)
+        except Exception as error:  # whatever it is, the others' ticks do not wait for it
+            plans[due] = f"cannot be planned: {type(error).__name__}: {error}"
+            log.exception("schedule number %d: cannot be planned", due.id)
     return plans

@@ -4,7 +4,7 @@
 -- index: schedules_due
 SELECT schedule.id, schedule.revision, schedule.cron, schedule.every_seconds, schedule.at,
        schedule.timezone, schedule.anchor, schedule.starts_at, schedule.ends_at, schedule.next_at,
-       schedule.changed_at, schedule.runs, schedule.max_runs, schedule.jitter_seconds,
+       schedule.counts_from, schedule.runs, schedule.max_runs, schedule.jitter_seconds,
        schedule.missed, schedule.missed_limit, schedule.missed_after_seconds, schedule.overlap,
        CASE WHEN schedule.overlap = 'allow' THEN false ELSE EXISTS (
            SELECT FROM jobqueue.schedule_ticks AS tick

@@ -1,7 +1,7 @@
 -- Put the schedules of an application's code in place, given as a JSON array. One that is there is
 -- changed only if code now says something else than it did when the row was last placed: what was
 -- changed by hand since stays, and so do its pause and its next tick. Those made by hand are not touched.
--- Gives each name with what was done: placed, changed, kept, or made by cli or sql.
+-- Gives each name with what was done: placed, changed, kept, or made by cli or sql; and whose it was.
 WITH given AS MATERIALIZED (
     SELECT wanted.*, one.value AS declaration
     FROM jsonb_array_elements(%(schedules)s::text::jsonb) AS one,
@@ -53,7 +53,7 @@ SELECT given.name,
             WHEN known.same THEN 'kept'
             WHEN known.name IS NOT NULL THEN 'changed'
             ELSE 'placed' END,
-       (SELECT count(*) FROM placed)
+       known.application
 FROM given
 LEFT JOIN known ON known.name = given.name
 ORDER BY given.name

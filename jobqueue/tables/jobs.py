@@ -1,13 +1,4 @@
-"""The job tables as SQLAlchemy metadata, for an application's own queries.
-
-    from sqlalchemy import func, select
-    from jobqueue.tables import all_jobs
-
-    session.execute(select(all_jobs.c.state, func.count()).group_by(all_jobs.c.state))
-
-The migrations make the tables; this only describes them, and a test holds the two equal. Query
-them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
-"""
+"""Jobs, what is kept of them, and the workers that run them."""
 
 from sqlalchemy import (
     TEXT,
@@ -18,7 +9,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     Table,
     text,
@@ -26,16 +16,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import (
     ARRAY,
     BYTEA,
-    DOUBLE_PRECISION,
     JSONB,
     REAL,
-    TIMESTAMP,
     UUID,
 )
 
-metadata = MetaData(schema="jobqueue")
+from jobqueue.tables.metadata import MOMENT, metadata
 
-MOMENT = TIMESTAMP(timezone=True)
 STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting')"
 
 schema_version = Table(
@@ -289,117 +276,3 @@ throttles = Table(
     Column("opens_at", MOMENT, nullable=False),
 )
 Index("throttles_opens_at", throttles.c.opens_at)
-
-schedules = Table(
-    "schedules",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("name", TEXT, nullable=False),
-    Column("task", TEXT, nullable=False),
-    Column("args", JSONB, nullable=False, server_default=text("'{}'")),
-    Column("queue", TEXT),
-    Column("priority", SmallInteger),
-    Column("max_attempts", SmallInteger),
-    Column("cron", TEXT),
-    Column("every_seconds", BigInteger),
-    Column("at", MOMENT),
-    Column("timezone", TEXT, nullable=False, server_default=text("'UTC'")),
-    Column(
-        "anchor",
-        MOMENT,
-        nullable=False,
-        server_default=text("'1970-01-01 00:00:00+00'::timestamp with time zone"),
-    ),
-    Column("starts_at", MOMENT),
-    Column("ends_at", MOMENT),
-    Column("jitter_seconds", Integer, nullable=False, server_default=text("0")),
-    Column("max_runs", BigInteger),
-    Column("missed", TEXT, nullable=False, server_default=text("'once'")),
-    Column("missed_limit", Integer, nullable=False, server_default=text("100")),
-    Column("missed_after_seconds", DOUBLE_PRECISION, nullable=False, server_default=text("60")),
-    Column("overlap", TEXT, nullable=False, server_default=text("'allow'")),
-    Column("remove_when_done", Boolean, nullable=False, server_default=text("false")),
-    Column("source", TEXT, nullable=False, server_default=text("'sql'")),
-    Column("application", TEXT),
-    Column("declared", JSONB),
-    Column("state", TEXT, nullable=False, server_default=text("'active'")),
-    Column("problem", TEXT),
-    Column("revision", Integer, nullable=False, server_default=text("1")),
-    Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
-    Column("changed_at", MOMENT, nullable=False, server_default=text("now()")),
-    Column("next_at", MOMENT),
-    Column("runs", BigInteger, nullable=False, server_default=text("0")),
-    Column("last_tick_at", MOMENT),
-    Column("last_success_at", MOMENT),
-    Column("failures", Integer, nullable=False, server_default=text("0")),
-)
-Index("schedules_name_key", schedules.c.name, unique=True)
-Index("schedules_due", schedules.c.next_at, postgresql_where=text("state = 'active'"))
-Index(
-    "schedules_done",
-    schedules.c.id,
-    postgresql_where=text("state = 'finished' AND remove_when_done"),
-)
-
-schedule_ticks = Table(
-    "schedule_ticks",
-    metadata,
-    Column("schedule_id", BigInteger, primary_key=True),
-    Column("tick_at", MOMENT, primary_key=True),
-    Column("state", TEXT, nullable=False),
-    Column("catch_up", Boolean, nullable=False, server_default=text("false")),
-    Column("by_hand", Boolean, nullable=False, server_default=text("false")),
-    Column("job_id", UUID),
-    Column("decided_at", MOMENT, nullable=False, server_default=text("clock_timestamp()")),
-    Column("finished_at", MOMENT),
-)
-Index(
-    "schedule_ticks_open",
-    schedule_ticks.c.schedule_id,
-    schedule_ticks.c.tick_at,
-    postgresql_where=text("state IN ('enqueued', 'waiting')"),
-)
-Index("schedule_ticks_decided_at", schedule_ticks.c.decided_at)
-
-all_schedules = Table(
-    "all_schedules",
-    metadata,
-    Column("id", BigInteger),
-    Column("name", TEXT),
-    Column("task", TEXT),
-    Column("args", JSONB),
-    Column("queue", TEXT),
-    Column("priority", SmallInteger),
-    Column("max_attempts", SmallInteger),
-    Column("cron", TEXT),
-    Column("every_seconds", BigInteger),
-    Column("at", MOMENT),
-    Column("timezone", TEXT),
-    Column("anchor", MOMENT),
-    Column("starts_at", MOMENT),
-    Column("ends_at", MOMENT),
-    Column("jitter_seconds", Integer),
-    Column("max_runs", BigInteger),
-    Column("missed", TEXT),
-    Column("missed_limit", Integer),
-    Column("missed_after_seconds", DOUBLE_PRECISION),
-    Column("overlap", TEXT),
-    Column("remove_when_done", Boolean),
-    Column("source", TEXT),
-    Column("application", TEXT),
-    Column("state", TEXT),
-    Column("problem", TEXT),
-    Column("created_at", MOMENT),
-    Column("changed_at", MOMENT),
-    Column("next_at", MOMENT),
-    Column("overdue_seconds", DOUBLE_PRECISION),
-    Column("runs", BigInteger),
-    Column("last_tick_at", MOMENT),
-    Column("last_state", TEXT),
-    Column("last_job_id", UUID),
-    Column("last_late_seconds", DOUBLE_PRECISION),
-    Column("last_success_at", MOMENT),
-    Column("failures", Integer),
-    Column("task_known", Boolean),
-    info={"is_view": True},
-)
