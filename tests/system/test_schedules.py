@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from itertools import pairwise
 
 from tests.chaos.programs import SHIFTED_CLOCK
-from tests.system.processes import Crew, WorkerProcess
+from tests.system.processes import Crew
+from tests.system.ticking import TICKS, each_second_had_one_job, leader, passed, schedule
 from tests.waiting import until
 from tests.worker.books import Books
 
@@ -15,48 +15,6 @@ ROUNDS = 2
 FROZEN_SECONDS = 5.0
 # From the kill of the leader to the tick that was due next.
 LATEST_SECONDS = 5.0
-
-TICKS = """
-SELECT tick.tick_at, tick.state, tick.job_id,
-       extract(epoch FROM tick.decided_at - tick.tick_at)::float,
-       (SELECT count(*) FROM jobqueue.all_jobs AS job WHERE job.id = tick.job_id)
-FROM jobqueue.schedule_ticks AS tick ORDER BY tick.tick_at
-"""
-
-
-def leader(books: Books, crew: Crew) -> WorkerProcess:
-    """Wait for a leader that holds the lock, and give its process."""
-
-    def found() -> WorkerProcess | None:
-        rows = books.rows(
-            "SELECT worker FROM jobqueue.leader WHERE backend_pid IN "
-            "(SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)"
-        )
-        pids = {int(name.rpartition(":")[2]) for (name,) in rows}
-        return next(
-            (one for one in crew.workers if one.pid in pids and one.process.poll() is None), None
-        )
-
-    worker = until(found, what="there is a leader")
-    assert worker is not None
-    return worker
-
-
-def schedule(books: Books) -> None:
-    books.rows(
-        "INSERT INTO jobqueue.schedules (name, task, args, cron, missed) "
-        "VALUES ('s', 'count', '{\"number\": 1}', '* * * * * *', 'all')"
-    )
-
-
-def passed(books: Books, count: int) -> None:
-    """Wait for so many further ticks."""
-    before = books.value("SELECT count(*) FROM jobqueue.schedule_ticks")
-    until(
-        lambda: books.value("SELECT count(*) FROM jobqueue.schedule_ticks") >= before + count,
-        what=f"{count} ticks pass",
-        seconds=30,
-    )
 
 
 def test_five_workers_make_one_job_a_tick_through_kills_and_freezes_of_their_leaders(
@@ -83,14 +41,7 @@ def test_five_workers_make_one_job_a_tick_through_kills_and_freezes_of_their_lea
         finally:
             frozen.signal(signal.SIGCONT)
         passed(books, 2)
-    books.rows("UPDATE jobqueue.schedules SET state = 'paused'")
-    until(lambda: books.unfinished() == 0, what="all jobs have ended")
-
-    ticks = books.rows(TICKS)
-    assert {(after[0] - before[0]).total_seconds() for before, after in pairwise(ticks)} == {1}
-    assert {jobs for *_, jobs in ticks} == {1}
-    assert len({job for _, _, job, _, _ in ticks}) == len(ticks)
-    assert books.value("SELECT count(*) FROM jobqueue.all_jobs") == len(ticks)
+    each_second_had_one_job(books)
 
 
 def test_after_a_killed_leader_no_tick_is_later_than_five_seconds(books: Books, crew: Crew) -> None:
