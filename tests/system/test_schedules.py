@@ -69,3 +69,15 @@ def test_a_leader_whose_clock_is_wrong_by_an_hour_keeps_the_databases_time(
     schedule(books)
     passed(books, 4)
     assert max(abs(seconds) for *_, seconds, _ in books.rows(TICKS)) < LATEST_SECONDS
+
+
+def test_a_worker_started_so_never_leads(books: Books, crew: Crew) -> None:
+    kept_out = crew.start(books.url, "--no-leader")
+    until(books.sleeping, what="it is at work")
+    crew.start(books.url)
+    assert leader(books, crew) is not kept_out
+    crew.workers[1].end()
+    schedule(books)
+    crew.start(books.url)
+    passed(books, 1)
+    assert leader(books, crew) is crew.workers[2]
