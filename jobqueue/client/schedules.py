@@ -23,11 +23,19 @@ def declare(
     arguments do not fit the task.
     """
     chosen = task.options
-    if chosen.delay_seconds is not None or chosen.run_at is not None or chosen.job_id is not None:
-        raise ConfigurationError(
-            f"schedule of task {task.name!r}: delay, run_at and job_id are for single jobs; "
-            "say when by the schedule's own rule"
-        )
+    for option, given in (
+        ("delay", chosen.delay_seconds),
+        ("run_at", chosen.run_at),
+        ("job_id", chosen.job_id),
+        ("idempotency_key", chosen.idempotency_key),
+        ("unique", chosen.unique),
+        ("timeout", chosen.timeout_seconds),
+    ):
+        if given is not None:
+            raise ConfigurationError(
+                f"schedule of task {task.name!r}: {option} is for single jobs; say when by the "
+                "schedule's rule, what may run together by overlap=, a timeout by the task's own"
+            )
     return define(
         task.name if name is None else name,
         task.name,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import zoneinfo
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from jobqueue import ArgumentError, ConfigurationError, JobQueue
+from jobqueue import ArgumentError, ConfigurationError, JobQueue, Unique
 from jobqueue.core.schedules import zones
 from jobqueue.store.schedules import as_json, to_json
 
@@ -124,12 +125,26 @@ def test_arguments_are_checked_where_the_schedule_is_declared(jobs: JobQueue):
         jobs.schedule(work, "@daily", args={"number": "many"})
 
 
-def test_options_of_a_single_job_are_refused(jobs: JobQueue):
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"delay": 5}, "delay is for single jobs"),
+        ({"run_at": LATER}, "run_at is for single jobs"),
+        ({"job_id": UUID(int=1)}, "job_id is for single jobs"),
+        ({"idempotency_key": "k"}, "idempotency_key is for single jobs"),
+        ({"unique": Unique.skip("k")}, "unique is for single jobs"),
+        ({"timeout": 5}, "timeout is for single jobs"),
+    ],
+)
+def test_options_of_a_single_job_are_refused(jobs: JobQueue, options: dict[str, Any], said: str):
     @jobs.task
     def work() -> None: ...
 
-    with pytest.raises(ConfigurationError, match="delay, run_at and job_id are for single jobs"):
-        jobs.schedule(work.using(delay=5), "@daily")
+    with pytest.raises(ConfigurationError, match=said):
+        jobs.schedule(work.using(**options), "@daily")
+    jobs.schedule(work.using(queue="slow", priority="low", attempts=2), "@daily")
+    [made] = jobs.schedules.values()
+    assert (made.queue, made.priority, made.max_attempts) == ("slow", 10, 2)
 
 
 class Moment(datetime):
