@@ -1,4 +1,4 @@
-"""A leader that falls in each step of a tick, killed or stopped for a while: each tick has one job."""
+"""A leader that falls in each step of a tick, killed or stopped: each tick has one job."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_leader_may_fall_in_any_step_of_a_tick(
 
 
 def test_a_leader_killed_while_the_server_carries_a_tick_out(books: Books, crew: Crew) -> None:
-    """The statement waits for a lock on the server when its leader dies; it is done all the same."""
+    """The statement waits for a lock when its leader dies; it is done all the same."""
     first = crew.start(books.url, "--lease", "3s")
     schedule(books)
     passed(books, 2)
