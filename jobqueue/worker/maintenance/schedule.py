@@ -16,6 +16,8 @@ from jobqueue.worker.link import Link
 log = logging.getLogger("jobqueue.worker")
 
 BATCH = 250
+# Of one statement. After an outage a single schedule may have more; it is then the only one.
+MOST_TICKS = 2_000
 # To plan so many takes less than a millisecond or two; more are planned beside the event loop.
 FEW = 20
 # New rules wake the leader. This is for clocks that were put forward, and for what it did not hear.
@@ -46,7 +48,7 @@ class Schedule:
             [advanced] = await session.run(ticks.advance(plans))
             if not advanced:
                 return LOCKED_PAUSE_SECONDS
-            if len(found) >= BATCH:
+            if len(found) >= BATCH or len(plans) < len(found):
                 return 0.0
         [seconds] = await session.run(ticks.next_seconds())
         if seconds is None:
@@ -55,11 +57,18 @@ class Schedule:
 
 
 def plan_all(found: Iterable[Found]) -> dict[Due, Plan | str]:
-    """Plan each schedule; one whose rule cannot be used gives the reason instead."""
+    """Plan schedules, those found first, until they have ticks enough; the others are found again.
+
+    One whose rule cannot be used gives the reason instead.
+    """
     plans: dict[Due, Plan | str] = {}
+    planned = 0
     for due, now in found:
+        if planned >= MOST_TICKS:
+            break
         try:
-            plans[due] = plan(due, now)
+            plans[due] = made = plan(due, now)
+            planned += len(made.ticks)
         except ConfigurationError as error:
             plans[due] = str(error)
             log.warning("schedule number %d: cannot be used (%s)", due.id, error)
