@@ -174,8 +174,14 @@ def _killed(bench: Bench) -> float:
             after = _ticks(connection) + KILLED_SECONDS
             scene.wait(lambda after=after: _ticks(connection) >= after, "ticks after the kill")
             # Not sooner: a worker that starts would lead before the other asks who does.
-            scene.start()
-            scene.wait_for_workers(connection, 2)
+            heir = scene.start()
+            scene.wait(
+                lambda pid=heir.pid: (
+                    single(connection, f"SELECT count(*) FROM jobqueue.workers WHERE pid = {pid}")
+                    > 0
+                ),
+                "the next worker",
+            )
         late = connection.execute(LATE + b" ORDER BY tick_at OFFSET 2").fetchall()
         return max(seconds for (seconds,) in late)
 

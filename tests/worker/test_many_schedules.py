@@ -81,7 +81,7 @@ def test_every_portion_is_carried_out(books: Books, monkeypatch: pytest.MonkeyPa
         "SELECT 's' || n, 'note', 86400, 'all' FROM generate_series(1, 20) AS n"
     )
     books.rows(
-        "UPDATE jobqueue.schedules SET next_at = date_trunc('day', now(), 'UTC') - interval '6 days'"
+        "UPDATE jobqueue.schedules SET next_at = date_trunc('day', now(), 'UTC') - '6 d'::interval"
     )
 
     async def scenario() -> None:
