@@ -13,11 +13,12 @@ from jobqueue.cli.options import AsJson, DatabaseUrl, parse_moment
 from jobqueue.cli.output import console, errors, print_json, visible
 from jobqueue.cli.schedules import options
 from jobqueue.cli.session import session
-from jobqueue.core.schedules.rule import SECOND
+from jobqueue.core.schedules.rule import EPOCH, SECOND
 from jobqueue.store import schedules as statements
 from jobqueue.store.statement import Statement, run
 
 BATCH = 500
+MOST_TICKS = 1_000_000
 
 
 def pause(name: options.Name, database_url: DatabaseUrl = None) -> None:
@@ -71,7 +72,9 @@ def backfill(
             "--to", parser=parse_moment, metavar="MOMENT", help="Default: now.", show_default=False
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Refuse to enqueue more than this.")] = 1_000,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_TICKS, help="Refuse to enqueue more than this.")
+    ] = 1_000,
     database_url: DatabaseUrl = None,
     as_json: AsJson = False,
 ) -> None:
@@ -91,6 +94,7 @@ def backfill(
             )
         if last < start:
             raise typer.BadParameter("--to is before --from; exchange them")
+        start = max(start, EPOCH)  # there is no tick before it
         passed = takewhile(lambda tick: tick <= last, kept.definition.rule.after(start - SECOND))
         ticks = [tick for tick in islice(passed, limit + 1) if tick >= start]
         if len(ticks) > limit:
