@@ -347,7 +347,7 @@ CREATE VIEW jobqueue.all_schedules AS
 COMMENT ON VIEW jobqueue.all_schedules IS
     'every schedule with how it is doing; task_known: whether a live worker has its task';
 
-REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_ticks, jobqueue.advance_schedules,
+REVOKE EXECUTE ON FUNCTION jobqueue.tick_job_id, jobqueue.enqueue_ticks, jobqueue.advance_schedules,
     jobqueue.run_schedule_v1 FROM PUBLIC;
 
 -- Who could work until now, by a right to a table, still can.
@@ -356,18 +356,20 @@ DECLARE
     may record;
 BEGIN
     FOR may IN
-        SELECT DISTINCT
-            CASE WHEN one.grantee = 0 THEN 'PUBLIC' ELSE one.grantee::regrole::text END AS role
-        FROM pg_catalog.pg_class AS class
+        SELECT DISTINCT given.rights,
+               CASE WHEN one.grantee = 0 THEN 'PUBLIC' ELSE one.grantee::regrole::text END AS role
+        FROM (VALUES
+            ('SELECT, INSERT, UPDATE, DELETE ON jobqueue.schedules, jobqueue.schedule_ticks,'
+                ' jobqueue.leader'),
+            ('SELECT ON jobqueue.all_schedules'),
+            ('EXECUTE ON FUNCTION jobqueue.tick_job_id, jobqueue.enqueue_ticks,'
+                ' jobqueue.advance_schedules, jobqueue.run_schedule_v1')
+        ) AS given (rights)
+        JOIN pg_catalog.pg_class AS class ON class.oid = 'jobqueue.job_history'::regclass
         CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS one
-        WHERE class.oid = 'jobqueue.job_history'::regclass AND one.privilege_type = 'DELETE'
-          AND one.grantee <> class.relowner
+        WHERE one.privilege_type = 'DELETE' AND one.grantee <> class.relowner
     LOOP
-        EXECUTE format(
-            'GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.schedules, jobqueue.schedule_ticks,'
-            ' jobqueue.leader TO %1$s; GRANT SELECT ON jobqueue.all_schedules TO %1$s;'
-            ' GRANT EXECUTE ON FUNCTION jobqueue.enqueue_ticks, jobqueue.advance_schedules,'
-            ' jobqueue.run_schedule_v1 TO %1$s', may.role);
+        EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);
     END LOOP;
 END
 $keep$;
