@@ -29,7 +29,12 @@ def leader(books: Books, crew: Crew) -> WorkerProcess:
             (one for one in crew.workers if one.pid in pids and one.process.poll() is None), None
         )
 
-    worker = until(found, what="there is a leader")
+    try:
+        worker = until(found, what="there is a leader")
+    except AssertionError as error:
+        for one in crew.workers:
+            error.add_note(f"{one.pid} ({one.process.poll()}): {one.log[-800:]}")
+        raise
     assert worker is not None
     return worker
 
