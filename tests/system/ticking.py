@@ -30,7 +30,8 @@ def leader(books: Books, crew: Crew) -> WorkerProcess:
         )
 
     try:
-        worker = until(found, what="there is a leader")
+        # A process may take long to start where the machine is busy.
+        worker = until(found, what="there is a leader", seconds=60)
     except AssertionError as error:
         for one in crew.workers:
             error.add_note(f"{one.pid} ({one.process.poll()}): {one.log[-800:]}")
