@@ -27,6 +27,7 @@ from benchmarks.measure import Bench, Group, Options, Series
 from benchmarks.no_history import no_history
 from benchmarks.pools import pools
 from benchmarks.recovery import recovery
+from benchmarks.schedules import schedules
 from benchmarks.steady import bad_conditions, long_drain
 from benchmarks.two_workers import two_workers
 from benchmarks.worker_process import ROOT, MeasureError
@@ -48,6 +49,7 @@ GROUPS = {
     "long": long_drain,
     "idle": idle_cost,
     "recovery": recovery,
+    "schedules": schedules,
 }
 
 # Into a file or a pipe, the table is as wide as it needs to be.

@@ -125,7 +125,7 @@ class Scene:
 
 
 @contextmanager
-def _scene(url: str, folder: Path) -> Generator[Scene]:
+def scene_on(url: str, folder: Path) -> Generator[Scene]:
     with ExitStack() as stack:
         yield Scene(url, folder, stack)
 
@@ -147,7 +147,7 @@ def _killed(bench: Bench, starts: list[list[str]]) -> float:
     with (
         bench.server.fresh("recovery") as url,
         psycopg.connect(url, autocommit=True) as connection,
-        _scene(url, bench.folder) as scene,
+        scene_on(url, bench.folder) as scene,
     ):
         for options in starts:
             scene.start(*options)
@@ -173,7 +173,7 @@ def _restarted(bench: Bench, how: signal.Signals) -> float:
     url = _start_server(folder).stdout.strip()
     migrations.upgrade(url)
     try:
-        with _scene(url, bench.folder) as scene:
+        with scene_on(url, bench.folder) as scene:
             with psycopg.connect(url, autocommit=True) as connection:
                 scene.start("--lease", LONG_LEASE)
                 scene.wait_for_workers(connection, 1)
@@ -240,7 +240,7 @@ def _stopped(bench: Bench) -> float | None:
     with (
         bench.server.fresh("recovery") as url,
         psycopg.connect(url, autocommit=True) as connection,
-        _scene(url, bench.folder) as scene,
+        scene_on(url, bench.folder) as scene,
     ):
         leaver = scene.start("--lease", LONG_LEASE, "--queue", f"default={SLOTS}")
         heir = scene.start("--lease", LONG_LEASE, "--queue", f"default={LONG_JOBS}")

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import typer
+from rich.markup import escape
 
 from jobqueue.cli.options import AsJson, DatabaseUrl
-from jobqueue.cli.output import age, console, print_json, print_table, seconds
+from jobqueue.cli.output import (
+    age,
+    console,
+    moment,
+    print_json,
+    print_table,
+    seconds,
+    visible,
+)
 from jobqueue.cli.session import session
 from jobqueue.store import maintenance, stats, workers
 from jobqueue.store.statement import run
@@ -17,8 +26,17 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
         queues = run(execute, stats.queues())
         working = run(execute, workers.list_workers())
         [candidacy] = run(execute, maintenance.candidacy())
+        leader = next(iter(run(execute, maintenance.leader())), None)
     if as_json:
-        print_json({"queues": queues, "workers": working, "leader": not candidacy.absent})
+        print_json(
+            {
+                "queues": queues,
+                "workers": working,
+                "leader": not candidacy.absent,
+                "leader_worker": leader and leader.worker,
+                "leader_since": leader and leader.since,
+            }
+        )
         return
     print_table(
         ("queue", "available", "scheduled", "running", "dead", "oldest waits", "workers"),
@@ -52,8 +70,13 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
         ),
         empty="no worker: start one with `jobqueue worker MODULE:NAME`",
     )
-    if working and candidacy.absent:
-        console.print("\nno leader: due jobs are not promoted until a worker takes over")
+    if leader is not None:
+        since = f"since {moment(leader.since)}, for {age(leader.since)}"
+        console.print(f"\nleader: {escape(visible(leader.worker))}, {since}")
+    elif working and candidacy.absent:
+        console.print(
+            "\nno leader: due jobs are not promoted, and schedules wait, until a worker takes over"
+        )
 
 
 def register(app: typer.Typer) -> None:

@@ -108,7 +108,10 @@ def worker(
     maintenance: Annotated[
         bool,
         typer.Option(
-            help="Whether this worker may become the leader, which promotes, rescues and prunes."
+            "--leader/--no-leader",
+            "--maintenance/--no-maintenance",
+            help="Whether this worker may become the leader, which promotes, rescues, prunes and "
+            "enqueues what schedules say.",
         ),
     ] = True,
     pool_threads: Annotated[

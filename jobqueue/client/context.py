@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from jobqueue.client.transaction import JobTransaction
 from jobqueue.client.transaction_source import Pools
 from jobqueue.core.errors import ConfigurationError, NoCurrentJob
 from jobqueue.core.outcome import JobStopped, storable
+from jobqueue.core.schedules import tick_id
 from jobqueue.store.claims import Claimed
 
 if TYPE_CHECKING:
@@ -95,6 +97,16 @@ class CurrentJob:
     A name that none of them yields raises UnknownResource, a KeyError that lists those there.
     """
     _attempt: Attempt
+
+    @property
+    def scheduled_for(self) -> datetime | None:
+        """The tick of a schedule that enqueued the job, in UTC; None if no schedule did."""
+        return tick_id.scheduled_for(self.id)
+
+    @property
+    def is_catch_up(self) -> bool:
+        """Whether the job makes up for a tick that was missed."""
+        return tick_id.is_catch_up(self.id)
 
     @property
     def cancelled(self) -> bool:

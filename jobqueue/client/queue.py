@@ -7,13 +7,14 @@ import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
 import psycopg
 
 from jobqueue.client import connections
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.remedies import ask, ask_async
+from jobqueue.client.schedules import declare, enter
 from jobqueue.client.task import Task
 from jobqueue.client.taskable import check_taskable
 from jobqueue.client.waiting import Job, Wait, id_of, result_of
@@ -31,6 +32,7 @@ from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.pools import Pool
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
+from jobqueue.core.schedules.definition import Definition, ScheduleOptions
 from jobqueue.core.states import Cancellation, State
 from jobqueue.store import jobs as statements
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
@@ -58,6 +60,7 @@ class JobQueue:
     def __init__(self, database_url: str | None = None) -> None:
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
+        self._schedules: dict[str, Definition] = {}
         self.hooks = Hooks()
 
     def __repr__(self) -> str:
@@ -67,6 +70,11 @@ class JobQueue:
     def tasks(self) -> Mapping[str, Task[..., Any]]:
         """The registered tasks by name."""
         return MappingProxyType(self._tasks)
+
+    @property
+    def schedules(self) -> Mapping[str, Definition]:
+        """The declared schedules by name."""
+        return MappingProxyType(self._schedules)
 
     @property
     def database_url(self) -> str | None:
@@ -181,6 +189,69 @@ class JobQueue:
             return task
 
         return register if function is None else register(function)
+
+    @overload
+    def schedule(
+        self,
+        what: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> Callable[[Task[P, R] | Callable[P, R]], Task[P, R]]: ...
+
+    @overload
+    def schedule(
+        self,
+        what: Task[..., Any],
+        cron: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> None: ...
+
+    def schedule(
+        self,
+        what: Task[..., Any] | str | None = None,
+        cron: str | None = None,
+        /,
+        *,
+        name: str | None = None,
+        args: Mapping[str, object] | None = None,
+        **options: Unpack[ScheduleOptions],
+    ) -> Any:
+        """Declare a schedule: `@jobs.schedule("*/15 * * * *")` over a task, or `schedule(task, …)`.
+
+        A worker puts it in place when it starts. A plain function under the decorator becomes a
+        task with the default options. Queue, priority and attempts of its jobs are the task's, or
+        those of `task.using(...)`.
+
+        cron: a pattern of five fields, six with seconds last, or `@daily` and the like; or every=
+            or at= instead.
+        name: of the schedule, under which its state is kept; the task's if None.
+        args: the arguments of its jobs, by name.
+        options: see ScheduleOptions.
+        Raises ConfigurationError for a rule that cannot be used or is never due, and for a name
+        taken twice; ArgumentError for arguments that do not fit the task.
+        """
+
+        def add(task: Task[..., Any], pattern: str | None) -> Task[..., Any]:
+            enter(self._schedules, declare(task, pattern, name, args, options))
+            return task
+
+        if isinstance(what, Task):
+            add(what, cron)
+            return None
+
+        def decorate(function: Task[..., Any] | Callable[..., Any]) -> Task[..., Any]:
+            if isinstance(function, Task):
+                return add(cast("Task[..., Any]", function), what)
+            return add(self.task(function), what)
+
+        return decorate
 
     def around_enqueue(self, hook: E) -> E:
         """Register a generator function that runs around every enqueue of a task.

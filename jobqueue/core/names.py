@@ -1,4 +1,4 @@
-"""What a task or a queue may be called."""
+"""What a task, a queue or a schedule may be called."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ DEFAULT_QUEUE = "default"
 
 LONGEST_TASK_NAME = 200
 LONGEST_QUEUE_NAME = 63
+LONGEST_SCHEDULE_NAME = 200
 
 
 def check_task_name(name: str) -> str:
@@ -19,6 +20,11 @@ def check_task_name(name: str) -> str:
 def check_queue_name(name: str) -> str:
     """Return `name`, or raise ConfigurationError if no queue may have it."""
     return _check("queue", name, LONGEST_QUEUE_NAME)
+
+
+def check_schedule_name(name: str) -> str:
+    """Return `name`, or raise ConfigurationError if no schedule may have it."""
+    return _check("schedule", name, LONGEST_SCHEDULE_NAME)
 
 
 def _check(kind: str, name: object, longest: int) -> str:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from jobqueue.store.statement import Statement, first, sql
 
 LEADER_LOCK = 0x6A6F_6271_0001
 """Key of the session advisory lock that makes its holder the leader of this database."""
+
+
+RESIGNED = "\x01the leader resigned"
+"""Told to those who listen for queues; no queue can have this name."""
+
+
+class LeaderRecord(NamedTuple):
+    """Which worker leads, and since when."""
+
+    worker: str
+    since: datetime
 
 
 class Candidacy(NamedTuple):
@@ -41,6 +53,28 @@ def candidacy() -> Statement[Candidacy]:
 def lock_leader() -> Statement[bool]:
     """Try to become the leader for the life of the session."""
     return Statement(sql("leader/lock"), {"key": LEADER_LOCK}, first)
+
+
+def enter_leader(worker: str) -> Statement[Any]:
+    """Note which worker leads, through the session that holds the lock."""
+    return Statement(sql("leader/enter"), {"worker": worker}, first)
+
+
+def resign_leader() -> Statement[Any]:
+    """Give the lock up, and tell those who may take it."""
+    return Statement(sql("leader/resign"), {"key": LEADER_LOCK, "word": RESIGNED}, first)
+
+
+def listen_leader() -> Statement[Any]:
+    """Hear which duty is to be seen to at once; a notification's payload is its name."""
+    return Statement(sql("leader/listen"), {}, first)
+
+
+def leader() -> Statement[LeaderRecord]:
+    """Find who leads. No row: nobody does, or one of a release that does not say."""
+    return Statement(
+        sql("leader/show"), {"key": LEADER_LOCK}, lambda row: LeaderRecord(row[0], row[1])
+    )
 
 
 def promote(limit: int) -> Statement[Promoted]:

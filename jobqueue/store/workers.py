@@ -34,8 +34,12 @@ def register(
     queues: dict[str, int],
     lease_seconds: float,
     home: str = "",
+    tasks: Sequence[str] | None = None,
 ) -> Statement[int]:
-    """Enter a worker in the books. The row is its id. home: where `pid` means something."""
+    """Enter a worker in the books. The row is its id.
+
+    home: where `pid` means something. tasks: those it has; None does not say.
+    """
     params = {
         "name": name,
         "hostname": hostname,
@@ -44,6 +48,7 @@ def register(
         "concurrency": sum(queues.values()),
         "lease_seconds": lease_seconds,
         "home": home,
+        "tasks": None if tasks is None else list(tasks),
     }
     return Statement(sql("workers/register"), params, first)
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,6 +36,7 @@ CLAIMS_PAUSE_SECONDS = 0.05
 class Lease:
     """The right to what this worker claimed, for as long as its heartbeat is seen.
 
+    tasks: that the worker has, for the books.
     lost: called when the lease had expired and the worker was entered anew, under another id.
     renewed: called when the lease was in doubt and turned out to last.
     """
@@ -44,11 +45,13 @@ class Lease:
         self,
         link: Link,
         settings: WorkerSettings,
+        tasks: Sequence[str],
         lost: Callable[[], None],
         renewed: Callable[[], None],
     ) -> None:
         self._link = link
         self._settings = settings
+        self._tasks = tasks
         self._lost = lost
         self._renewed = renewed
         self._ends = 0.0
@@ -121,6 +124,7 @@ class Lease:
                 queues=self._settings.queues,
                 lease_seconds=self._settings.lease_seconds,
                 home=home(),
+                tasks=self._tasks,
             )
         )
         self._ends = asked + self._settings.lease_seconds

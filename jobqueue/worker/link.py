@@ -28,6 +28,8 @@ FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 # A lost lock is tried again at the next tick; a worker never waits long behind someone's DDL.
 LOCK_TIMEOUT = "5s"
+# For what has come in to be read; it is waited for without psycopg, which looks ten times a second.
+READ_SECONDS = 0.005
 # Of executions, after which psycopg prepares a statement.
 PREPARE_THRESHOLD = 5
 
@@ -46,7 +48,12 @@ class Link:
     """
 
     def __init__(
-        self, url: str | None, name: str, *, idle_timeout: str = "0", pooled: bool = False
+        self,
+        url: str | None,
+        name: str,
+        *,
+        idle_timeout: str = "0",
+        pooled: bool = False,
     ) -> None:
         self._conninfo = worker_conninfo(to_conninfo(url, application_name=f"jobqueue {name}"))
         self._idle_timeout = idle_timeout
@@ -55,6 +62,7 @@ class Link:
         self._execute: ExecuteAsync | None = None
         self._turn = asyncio.Lock()
         self.losses = 0
+        self._stirred = asyncio.Event()
 
     async def run(self, statement: Statement[Row]) -> list[Row]:
         """Execute `statement`.
@@ -84,6 +92,32 @@ class Link:
             if self._execute is None:
                 await self._set_up()
             return connection
+
+    async def heard(self, seconds: float) -> list[str]:
+        """Wait so long for notifications, or until `stir`, and give their payloads.
+
+        Raises psycopg.OperationalError when the connection is lost.
+        """
+        connection = await self.connection()
+        payloads = [one.payload async for one in connection.notifies(timeout=0)]
+        if payloads:
+            return payloads
+        loop = asyncio.get_running_loop()
+        descriptor = connection.fileno()
+        loop.add_reader(descriptor, self._stirred.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            return []
+        finally:
+            loop.remove_reader(descriptor)
+            self._stirred.clear()
+        return [one.payload async for one in connection.notifies(timeout=READ_SECONDS)]
+
+    def stir(self) -> None:
+        """End the wait of `heard`."""
+        self._stirred.set()
 
     async def reach(self) -> None:
         """Open a connection, if there is none; nothing is set in its session yet."""

@@ -10,6 +10,7 @@ import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.store import workers
+from jobqueue.store.maintenance import RESIGNED
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 
@@ -26,6 +27,7 @@ class Listener:
 
     wake: set when a job was enqueued for one of `queues`.
     asked: set when one that this worker runs is to be cancelled.
+    resigned: set when the leader has resigned.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class Listener:
         *,
         wake: asyncio.Event,
         asked: asyncio.Event,
+        resigned: asyncio.Event,
     ) -> None:
         self._link = link
         self._lease = lease
         self._queues = queues
         self._wake = wake
         self._asked = asked
+        self._resigned = resigned
 
     async def run(self) -> None:
         """Listen for as long as the worker lives, over a new connection when one breaks."""
@@ -71,6 +75,8 @@ class Listener:
         if notification.channel == CANCELS:
             if notification.payload == str(self._lease.worker_id):
                 self._asked.set()
+        elif notification.payload == RESIGNED:
+            self._resigned.set()
         elif notification.payload in self._queues:
             self._wake.set()
 

@@ -24,6 +24,7 @@ from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
+from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
@@ -31,7 +32,7 @@ from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
-from jobqueue.worker.maintenance import Leader, Rescue, cancel, forget, promote, prune, settle
+from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
@@ -46,9 +47,6 @@ log = logging.getLogger("jobqueue.worker")
 
 # How long the last words to the database may take: it may be what made us stop.
 FAREWELL_SECONDS = 5.0
-# The leader's session is never idle for so long while the leader lives. A frozen one loses the
-# session, and with it the lock.
-LEADER_IDLE_TIMEOUT = "3s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,8 @@ class Worker:
     direct_url: the server's own URL, for LISTEN and the leader, if `database_url` leads through a
         pooler in transaction mode.
     application, imports: `module:attribute` of `jobs`, and further modules with its tasks. Child
-        processes have to import them; only tasks with pool="process" need it.
+        processes have to import them, for tasks with pool="process"; and by them it is known which
+        schedules are of this code.
     """
 
     def __init__(
@@ -101,6 +100,7 @@ class Worker:
             )
         self._jobs = jobs
         self._settings = settings
+        self._code = identity(application, imports)
         url = database_url or jobs.database_url
         self._pooled = pooled = bool(direct_url)
         self._claims = Link(url, "worker", pooled=pooled)
@@ -111,7 +111,9 @@ class Worker:
         wake = asyncio.Event()
         self._acker = Acker(self._acks)
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
-        self._lease = Lease(self._claims, settings, self._lost_lease, self._renewed_lease)
+        self._lease = Lease(
+            self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
+        )
         self._progress = Progress(self._acks)
         self._lifespans = Lifespans(jobs.hooks.lifespans)
         self._watchdog = Watchdog(
@@ -158,22 +160,15 @@ class Worker:
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
+        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))
         self._listener = Listener(
             self._listens,
             self._lease,
             frozenset(settings.queues),
             wake=wake,
             asked=self._cancels.asked,
+            resigned=self._leader.called,
         )
-        duties = {
-            "promote": promote,
-            "rescue": Rescue(),
-            "cancel": cancel,
-            "settle": settle,
-            "prune": prune(settings.history_days),
-            "forget": forget(settings.processed_days),
-        }
-        self._leader = Leader(self._claims, self._leads, duties)
         self._replace = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -337,6 +332,7 @@ class Worker:
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
         await tell_of_new_queues(self._claims, self._settings.queues, self._jobs.tasks)
+        await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
@@ -351,6 +347,9 @@ class Worker:
             "worker %s: stopping; jobs running: %d, with %g s to finish (signal again to skip)",
             self._lease.name, self._runner.running, self._settings.grace_seconds,
         )  # fmt: skip
+        # Others do what the leader does; this one is busy with its end.
+        if self._settings.maintenance:
+            await self._leader.resign()
         await self._lease.drain()
         # A claim under way is waited for: its jobs are ours, and are handed back just below.
         await asyncio.wait([claiming], timeout=FAREWELL_SECONDS)

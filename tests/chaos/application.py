@@ -71,6 +71,14 @@ def noted() -> Generator[None]:
     notes.write(path, what="end", **what)
 
 
+# Whatever happens to the leader, a tick is late at most, and never missed.
+@jobs.schedule(every=1, missed="all", missed_limit=10_000, missed_after=3_600)
+@jobs.task(retry=PATIENT)
+async def tick() -> None:
+    with noted():
+        await asyncio.sleep(0.002)
+
+
 @jobs.task(retry=PATIENT)
 async def plain(order: UUID) -> None:
     with noted():

@@ -35,6 +35,7 @@ PULSE_SECONDS = 0.1
 STALL_SECONDS = 0.75
 
 WORKERS_IN_THE_BOOKS = "SELECT pid FROM jobqueue.workers"
+NO_MORE_TICKS = "UPDATE jobqueue.schedules SET state = 'paused'"
 UNFINISHED = "SELECT count(*) FROM jobqueue.jobs"
 
 
@@ -111,6 +112,7 @@ class Battle:
 
     async def _drain(self) -> None:
         """Wait until every job has ended, and the books know who lives; not for ever."""
+        await self._pair.primary.rows(NO_MORE_TICKS)
         async with running([self._workers.watch(), self._watcher.run()]):
             # What is not done in time, the rules find.
             with suppress(TimeoutError):
@@ -128,6 +130,7 @@ class Battle:
             jobs=books.jobs,
             orders=books.orders,
             effects=books.effects,
+            ticks=books.ticks,
             acknowledged=read_acknowledged(acknowledgements(self._folder)),
             runs=read_runs(self._folder),
             happened=self._adversary.happened,

@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     books.attempts_add_up,
     books.only_the_doomed_are_dead,
     books.delayed_jobs_were_not_early,
+    books.each_tick_has_one_job,
     books.unique_jobs_saw_who_met_them,
     books.one_job_waits_under_a_key,
     books.nothing_is_stuck,

@@ -42,6 +42,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """What became of a tick of the schedule that has one each second. at: seconds since 1970."""
+
+    at: float
+    job: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
     """What a producer was told."""
 
@@ -77,6 +85,7 @@ class Evidence:
     jobs: Sequence[Job] = ()
     orders: Sequence[Order] = ()
     acknowledged: Sequence[Acknowledged] = ()
+    ticks: Sequence[Tick] = ()
     effects: Mapping[str, int] = field(default_factory=dict[str, int])
     runs: Sequence[Run] = ()
     happened: Sequence[Happened] = ()
@@ -112,6 +121,10 @@ ORDERS = """
 SELECT id::text, kind, job_id::text, outcome, extract(epoch FROM swept_at)::double precision
 FROM orders
 """
+TICKS = """
+SELECT extract(epoch FROM tick_at)::double precision, job_id::text
+FROM jobqueue.schedule_ticks ORDER BY tick_at
+"""
 EFFECTS = "SELECT job_id::text, times FROM effects"
 
 
@@ -122,6 +135,7 @@ class Books:
     jobs: list[Job]
     orders: list[Order]
     effects: dict[str, int]
+    ticks: list[Tick]
 
 
 def read_books(conninfo: str) -> Books:
@@ -130,6 +144,7 @@ def read_books(conninfo: str) -> Books:
             [Job(*row) for row in connection.execute(JOBS)],
             [Order(*row) for row in connection.execute(ORDERS)],
             dict(connection.execute(EFFECTS).fetchall()),
+            [Tick(*row) for row in connection.execute(TICKS)],
         )
 
 

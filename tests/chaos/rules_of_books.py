@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from tests.chaos.evidence import Evidence, Violations
 from tests.chaos.orders import UNIQUE
@@ -10,6 +11,7 @@ from tests.chaos.orders import UNIQUE
 EFFECT_TASKS = frozenset(
     {"effect", "effect_in_a_process", "effect_in_a_thread", "slow_effect", "sweep"}
 )
+TICK_TASK = "tick"
 DOOMED_TASK = "always_fails"
 # Clocks are read one after the other.
 CLOCK_SECONDS = 0.05
@@ -45,7 +47,7 @@ def every_job_has_ended(evidence: Evidence) -> Violations:
 
 def jobs_are_of_committed_orders(evidence: Evidence) -> Violations:
     """A job exists if and only if the transaction that enqueued it was committed."""
-    jobs = {job.id for job in evidence.jobs}
+    jobs = {job.id for job in evidence.jobs if job.task != TICK_TASK}
     asked = {order.job for order in evidence.orders if order.outcome == "inserted"}
     unasked = [f"job {job}: no order asked for it" for job in sorted(jobs - asked)]
     missing = [
@@ -127,6 +129,24 @@ def delayed_jobs_were_not_early(evidence: Evidence) -> Violations:
         for job in evidence.jobs
         if job.id in delayed and first.get(job.id, job.run_at) < job.run_at - CLOCK_SECONDS
     ]
+
+
+def each_tick_has_one_job(evidence: Evidence) -> Violations:
+    """There is a tick each second from the first to the last, and for each of them one job."""
+    jobs = Counter(job.id for job in evidence.jobs if job.task == TICK_TASK)
+    violations = [
+        f"tick {tick.at:.0f}: has {jobs[tick.job or '']} jobs ({tick.job})"
+        for tick in evidence.ticks
+        if jobs[tick.job or ""] != 1
+    ]
+    of_ticks = {tick.job for tick in evidence.ticks}
+    violations += [f"job {job}: is of no tick" for job in sorted(jobs.keys() - of_ticks)]
+    violations += [
+        f"ticks: none between {before.at:.0f} and {after.at:.0f}"
+        for before, after in pairwise(evidence.ticks)
+        if after.at - before.at != 1
+    ]
+    return violations
 
 
 def unique_jobs_saw_who_met_them(evidence: Evidence) -> Violations:

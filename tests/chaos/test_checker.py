@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.checker import RULES, check
-from tests.chaos.evidence import Acknowledged, Evidence, Job, Order, Run, join_runs
+from tests.chaos.evidence import Acknowledged, Evidence, Job, Order, Run, Tick, join_runs
 from tests.chaos.happened import KILLED, STOPPED, THE_END, Exit, Happened
 from tests.chaos.plan import Kind
 
@@ -45,7 +45,10 @@ SOUND = Evidence(
         done("retried", "plain", 2, lost(A, attempt=1, at=START + LEASE)),
         replace(done("delayed", "plain"), run_at=START),
         Job("dead", "dead_letters", "dead", "always_fails", 1, 1, [failed(1)]),
+        done("tick 1", "tick"),
+        done("tick 2", "tick"),
     ],
+    ticks=[Tick(START, "tick 1"), Tick(START + 1, "tick 2")],
     orders=[
         *(Order(job, "plain", job, "inserted") for job in ("plain", "effect", "retried", "dead")),
         Order("delayed", "delayed", "delayed", "inserted"),
@@ -62,6 +65,8 @@ SOUND = Evidence(
         Run("retried", 5, 2, B, START + LEASE + 0.1, START + 9, "end"),
         Run("delayed", 6, 1, B, START + 0.1, START + 0.2, "end"),
         Run("dead", 7, 1, B, START, START + 1, "failed"),
+        Run("tick 1", 9, 1, B, START + 0.1, START + 0.2, "end"),
+        Run("tick 2", 10, 1, B, START + 1.1, START + 1.2, "end"),
     ],
     happened=[Happened(Kind.KILL, START, START, [A])],
     exits=[
@@ -127,6 +132,7 @@ BROKEN: dict[str, tuple[Evidence, str]] = {
         with_job(replace(done("delayed", "plain"), run_at=START + 5)),
         "job delayed: started 4.900 s",
     ),
+    "each_tick_has_one_job": (without_job("tick 1"), "tick 1000: has 0 jobs (tick 1)"),
     "unique_jobs_saw_who_met_them": (
         replace(SOUND, orders=[*SOUND.orders, Order("unseen", "swept", "sweep", "met")]),
         "order unseen",
@@ -152,6 +158,24 @@ BROKEN: dict[str, tuple[Evidence, str]] = {
     ),
     "the_books_know_the_living": (replace(SOUND, in_the_books={A, B}), f"worker {A}"),
 }
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (without_job("tick 2"), "has 0 jobs"),
+        (replace(SOUND, jobs=[*SOUND.jobs, done("tick 3", "tick")]), "job tick 3: is of no tick"),
+        (
+            replace(SOUND, ticks=[SOUND.ticks[0], Tick(START + 3, "tick 2")]),
+            "none between 1000 and 1003",
+        ),
+        (replace(SOUND, ticks=[*SOUND.ticks, Tick(START + 2, None)]), "tick 1002: has 0 jobs"),
+    ],
+)
+def test_a_tick_without_a_job_and_a_job_without_a_tick_are_found(
+    evidence: Evidence, said: str
+) -> None:
+    assert any(said in one for one in check(evidence)["each_tick_has_one_job"])
 
 
 def test_a_sound_book_breaks_no_rule() -> None:

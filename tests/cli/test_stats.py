@@ -10,7 +10,13 @@ def test_nothing_yet_is_said(shell: Shell) -> None:
     shown = shell.run("stats").stdout
     assert "no queue has been used yet" in shown
     assert "no worker: start one with `jobqueue worker" in shown
-    assert shell.json("stats") == {"queues": [], "workers": [], "leader": False}
+    assert shell.json("stats") == {
+        "queues": [],
+        "workers": [],
+        "leader": False,
+        "leader_worker": None,
+        "leader_since": None,
+    }
 
 
 def test_queues_and_workers_are_counted(shell: Shell, books: Books) -> None:

@@ -15,6 +15,9 @@ import typer.main
 from jobqueue.cli.main import app
 from tests.security.words import NOBODY
 
+ANYBODY = "anybody"
+"""Name of a schedule that is there."""
+
 # What a command needs to be complete, in its own order. Where there is nothing to lose by it: no
 # job has that id, and no dead letter is in a queue of that name.
 BASES: dict[str, list[str]] = {
@@ -38,6 +41,16 @@ BASES: dict[str, list[str]] = {
     "dead edit": [NOBODY, "{}"],
     "dead redrive": [NOBODY],
     "dead purge": [NOBODY, "--yes"],
+    "schedules list": [],
+    "schedules show": [ANYBODY],
+    "schedules next": [],
+    "schedules add": ["another", "greet", "{}"],
+    "schedules update": [ANYBODY],
+    "schedules pause": [ANYBODY],
+    "schedules resume": [ANYBODY],
+    "schedules remove": ["nobody", "--yes"],
+    "schedules run-now": [ANYBODY],
+    "schedules backfill": [ANYBODY, "--from", "2026-01-01T00:00Z", "--to", "2026-01-03T00:00Z"],
 }
 # Beside the base, so that an option has something to work on.
 WITH: dict[tuple[str, str], list[str]] = {
@@ -47,6 +60,25 @@ WITH: dict[tuple[str, str], list[str]] = {
     ("enqueue", "--import"): ["--app", "shop:jobs"],
     ("dead redrive", "--queue"): ["--rate", "1000"],
     ("dead redrive", "--rate"): ["--queue", "nobody's"],
+    **{
+        (command, option): ["--cron", "@daily"]
+        for command, options in (
+            ("schedules next", ("--tz", "--start", "--end", "--count", "-n", "--json")),
+            (
+                "schedules add",
+                (
+                    *("name", "task", "arguments"),
+                    *("--tz", "--start", "--end", "--count", "--jitter", "--missed", "--overlap"),
+                    *("--missed-limit", "--missed-after", "--remove-when-done", "--queue"),
+                    *("--keep-when-done", "--priority", "--attempts", "--database-url"),
+                ),
+            ),
+        )
+        for option in options
+    },
+    ("schedules next", "--anchor"): ["--every", "1h"],
+    ("schedules add", "--anchor"): ["--every", "1h"],
+    ("schedules update", "--anchor"): ["--every", "1h"],
 }
 # These name dead letters another way, instead of the base's id.
 FILTERS = {"--queue", "--task", "--before", "--rate", "--all"}
@@ -70,7 +102,7 @@ class Parameter:
         base = list(BASES[self.command])
         if self.position is not None:
             base[self.position : self.position + 1] = [value]
-            return [*self.command.split(), *base]
+            return [*self.command.split(), *base, *WITH.get((self.command, self.name), [])]
         if self.command in {"dead redrive", "dead purge"} and self.name in FILTERS:
             base = base[1:]
         if self.name in base:

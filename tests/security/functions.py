@@ -20,6 +20,7 @@ QUERY = """
     FROM pg_catalog.pg_proc AS proc
     JOIN pg_catalog.pg_language AS language ON language.oid = proc.prolang
     WHERE proc.pronamespace = 'jobqueue'::regnamespace
+      AND proc.prorettype <> 'trigger'::regtype  -- called by nobody
     ORDER BY proc.proname
 """
 

@@ -127,6 +127,10 @@ HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "text[]": arrays(texts, "a"),
     "uuid[]": arrays(uuids, "00000000-0000-7000-8000-000000000001"),
     "integer[]": arrays(integers, "1"),
+    "bigint[]": arrays(bigints, "1"),
+    "boolean[]": arrays(booleans, "true"),
+    "double precision[]": arrays(st.sampled_from(["0", "-1", "1e300", "NaN", "Infinity"]), "0"),
+    "timestamp with time zone[]": arrays(moments, "now"),
 }
 """By type; a function with a parameter of another type needs a line here."""
 

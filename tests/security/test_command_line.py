@@ -21,7 +21,7 @@ from jobqueue.worker.worker import Farewell, Worker
 from tests.cli.shell import Shell
 from tests.conftest import new_database
 from tests.security.bystanders import Bystanders
-from tests.security.commands import BASES, Parameter, commands, parameters
+from tests.security.commands import ANYBODY, BASES, Parameter, commands, parameters
 from tests.security.settings import known
 from tests.security.words import words
 from tests.waiting import auntil
@@ -49,7 +49,10 @@ def bystanders(owner: psycopg.Connection) -> Bystanders:
 
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory, url: str) -> Shell:
-    return Shell(tmp_path_factory.mktemp("shell"), url)
+    it = Shell(tmp_path_factory.mktemp("shell"), url)
+    made = it.quick("schedules", "add", ANYBODY, "greet", "--cron", "@daily")
+    assert made.returncode == 0, made.stderr
+    return it
 
 
 def arrive_and_leave(worker: Worker) -> int:

@@ -47,6 +47,7 @@ VIEW_HOLDER = "EXECUTE pg_catalog.format('GRANT %s ON jobqueue.all_jobs TO %s', 
 SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
     ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
+    ("0004_schedules.sql", HOLDER): "the same",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (

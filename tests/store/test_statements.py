@@ -23,7 +23,9 @@ COMPOSED = {f"grants/{purpose}": purpose for purpose in Purpose}
 SCRIPTS = {*COMPOSED, "schema/version_table"}
 # Commands the server has no plan for.
 BLOCKS = {name for name in NAMES if sql(name).startswith("DO ")}
-UTILITIES = SCRIPTS | BLOCKS | {"jobs/copy", "workers/listen", "workers/listen_cancel"}
+UTILITIES = (
+    SCRIPTS | BLOCKS | {"jobs/copy", "leader/listen", "workers/listen", "workers/listen_cancel"}
+)
 
 every_statement = pytest.mark.parametrize("name", NAMES)
 

@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql
 
 from jobqueue import tables
 from jobqueue.store.database import to_conninfo
+from jobqueue.tables.jobs import STATES
 
 TABLES = {table.name: table for table in tables.metadata.tables.values()}
 VIEWS = {name for name, table in TABLES.items() if table.info.get("is_view")}
@@ -55,7 +56,7 @@ def test_every_table_and_view_of_the_schema_is_described(schema):
 
 def test_the_metadata_is_of_one_schema():
     assert {table.schema for table in TABLES.values()} == {"jobqueue"}
-    assert {"all_jobs", "dead_jobs", "new_jobs", "sleepers"} == VIEWS
+    assert {"all_jobs", "all_schedules", "dead_jobs", "new_jobs", "sleepers"} == VIEWS
 
 
 @every_table
@@ -151,4 +152,4 @@ def test_states_in_the_metadata_are_those_of_a_live_job(schema):
         for check in schema.get_check_constraints("jobs", schema="jobqueue")
         if "state" in check["sqltext"]
     ]
-    assert plain(check) == plain(tables.STATES)
+    assert plain(check) == plain(STATES)

@@ -8,7 +8,8 @@ import pytest
 
 from jobqueue import JobQueue
 from jobqueue.worker.link import Link
-from jobqueue.worker.maintenance import forget, settle
+from jobqueue.worker.maintenance.forget import forget
+from jobqueue.worker.maintenance.settle import settle
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import play, running

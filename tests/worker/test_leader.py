@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from jobqueue import JobQueue
+from jobqueue.store import maintenance
 from jobqueue.store.maintenance import LEADER_LOCK
+from jobqueue.store.statement import run
 from tests.waiting import auntil
 from tests.worker.books import Books
 from tests.worker.playing import Running, play, running
@@ -82,6 +85,46 @@ def test_a_leader_whose_session_was_ended_steps_down_and_somebody_leads_again(
 
     play(scenario())
     assert any("leader: no longer" in line for line in caplog.messages)
+
+
+def test_a_leader_that_drains_hands_over_in_under_a_second(books: Books) -> None:
+    jobs = JobQueue()
+    go_on = asyncio.Event()
+
+    @jobs.task
+    async def wait() -> None:
+        await go_on.wait()
+
+    async def scenario() -> None:
+        async with running(jobs, books.url, grace_seconds=30) as first:
+            await auntil(lambda: is_leader(first, books), what="the first leads")
+            job = wait.enqueue(books.connection)
+            await auntil(lambda: books.state(job) == "running", what="it has a job")
+            async with running(jobs, books.url) as second, running(jobs, books.url) as third:
+                await auntil(lambda: len(books.sleeping()) >= 2, what="the others are at work")
+                first.stop()
+                await auntil(
+                    lambda: is_leader(second, books) or is_leader(third, books),
+                    what="another leads, while the first still drains",
+                    seconds=1.0,
+                )
+                assert books.state(job) == "running"
+                go_on.set()
+                await first.farewell()
+
+    play(scenario())
+
+
+def test_the_books_name_the_leader_and_since_when(books: Books) -> None:
+    async def scenario() -> None:
+        async with running(noting(), books.url) as first:
+            await auntil(lambda: is_leader(first, books), what="it leads")
+            found = await auntil(lambda: run(books.execute, maintenance.leader()), what="named")
+            assert found[0].worker == first.worker._lease.name
+            assert abs((found[0].since - books.value("SELECT now()")).total_seconds()) < 10
+        assert run(books.execute, maintenance.leader()) == []
+
+    play(scenario())
 
 
 def test_a_worker_kept_out_of_maintenance_never_leads(books: Books) -> None:

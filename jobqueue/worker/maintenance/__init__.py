@@ -1,11 +1,6 @@
 """What one worker, the leader, does for all: one duty a module, one loop."""
 
-from jobqueue.worker.maintenance.cancel import cancel
-from jobqueue.worker.maintenance.forget import forget
-from jobqueue.worker.maintenance.leader import Duty, Leader
-from jobqueue.worker.maintenance.promote import promote
-from jobqueue.worker.maintenance.prune import prune
-from jobqueue.worker.maintenance.rescue import Rescue
-from jobqueue.worker.maintenance.settle import settle
+from jobqueue.worker.maintenance.duties import duties
+from jobqueue.worker.maintenance.leader import LEADER_IDLE_TIMEOUT, Duty, Leader
 
-__all__ = ["Duty", "Leader", "Rescue", "cancel", "forget", "promote", "prune", "settle"]
+__all__ = ["LEADER_IDLE_TIMEOUT", "Duty", "Leader", "duties"]

@@ -2,7 +2,9 @@
 -- views, which hide secret arguments.
 GRANT USAGE ON SCHEMA jobqueue TO {role};
 GRANT SELECT ON jobqueue.schema_version, jobqueue.all_jobs, jobqueue.dead_jobs, jobqueue.queues,
-    jobqueue.tasks, jobqueue.workers, jobqueue.cancel_requests TO {role};
+    jobqueue.tasks, jobqueue.workers, jobqueue.cancel_requests, jobqueue.all_schedules,
+    jobqueue.schedule_ticks, jobqueue.leader TO {role};
+GRANT SELECT (id, name) ON jobqueue.schedules TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, worker_id, priority, attempt, max_attempts, state,
     queue, task, errors, timeout_seconds, progress, progress_message) ON jobqueue.jobs TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, finished_at, worker_id, run_ms, priority, attempt,

@@ -5,9 +5,10 @@ WITH noted AS (
     SELECT queue FROM unnest(%(queues)s::text[]) AS queue ORDER BY queue
     ON CONFLICT DO NOTHING
 )
-INSERT INTO jobqueue.workers (name, hostname, pid, queues, concurrency, home, expires_at)
+INSERT INTO jobqueue.workers (name, hostname, pid, queues, concurrency, home, tasks, expires_at)
 VALUES (
     %(name)s, %(hostname)s, %(pid)s, %(queues)s, %(concurrency)s, %(home)s::text,
+    %(tasks)s::text[],
     clock_timestamp() + make_interval(secs => %(lease_seconds)s)
 )
 RETURNING id

@@ -1,13 +1,4 @@
-"""The job tables as SQLAlchemy metadata, for an application's own queries.
-
-    from sqlalchemy import func, select
-    from jobqueue.tables import all_jobs
-
-    session.execute(select(all_jobs.c.state, func.count()).group_by(all_jobs.c.state))
-
-The migrations make the tables; this only describes them, and a test holds the two equal. Query
-them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
-"""
+"""Jobs, what is kept of them, and the workers that run them."""
 
 from sqlalchemy import (
     TEXT,
@@ -18,16 +9,20 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     Table,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, JSONB, REAL, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import (
+    ARRAY,
+    BYTEA,
+    JSONB,
+    REAL,
+    UUID,
+)
 
-metadata = MetaData(schema="jobqueue")
+from jobqueue.tables.metadata import MOMENT, metadata
 
-MOMENT = TIMESTAMP(timezone=True)
 STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting')"
 
 schema_version = Table(
@@ -36,6 +31,21 @@ schema_version = Table(
     Column("version", Integer, nullable=False),
     Column("oldest_supported", Integer, nullable=False),
     Column("only_row", Boolean, CheckConstraint("only_row"), primary_key=True),
+)
+
+leader = Table(
+    "leader",
+    metadata,
+    Column("worker", TEXT, nullable=False),
+    Column("backend_pid", Integer, nullable=False),
+    Column("since", MOMENT, nullable=False),
+    Column(
+        "only_row",
+        Boolean,
+        CheckConstraint("only_row"),
+        primary_key=True,
+        server_default=text("true"),
+    ),
 )
 
 queues = Table(
@@ -71,6 +81,7 @@ workers = Table(
     Column("sleeping", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
     Column("draining", Boolean, nullable=False, server_default=text("false")),
     Column("home", TEXT, nullable=False, server_default=text("''")),
+    Column("tasks", ARRAY(TEXT)),
 )
 
 jobs = Table(

@@ -1,0 +1,28 @@
+"""All that the leader does, by the names under which it logs, and can be called for."""
+
+from __future__ import annotations
+
+from jobqueue.core.settings import WorkerSettings
+from jobqueue.worker.maintenance.cancel import cancel
+from jobqueue.worker.maintenance.conclude import Conclude
+from jobqueue.worker.maintenance.forget import forget
+from jobqueue.worker.maintenance.leader import Duty
+from jobqueue.worker.maintenance.promote import promote
+from jobqueue.worker.maintenance.prune import prune
+from jobqueue.worker.maintenance.rescue import Rescue
+from jobqueue.worker.maintenance.schedule import Schedule
+from jobqueue.worker.maintenance.settle import settle
+
+
+def duties(settings: WorkerSettings) -> dict[str, Duty]:
+    """Give the duties of a leader with these settings, the most urgent first."""
+    return {
+        "schedule": Schedule(),
+        "promote": promote,
+        "rescue": Rescue(),
+        "cancel": cancel,
+        "settle": settle,
+        "prune": prune(settings.history_days),
+        "forget": forget(settings.processed_days),
+        "conclude": Conclude(settings.history_days),
+    }
