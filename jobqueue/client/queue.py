@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
@@ -231,27 +232,20 @@ class JobQueue:
 
         cron: a pattern of five fields, six with seconds last, or `@daily` and the like; or every=
             or at= instead.
-        name: of the schedule, under which its state is kept; the task's if None.
-        args: the arguments of its jobs, by name.
+        name: under which its state is kept; the task's if None. args: of its jobs, by name.
         options: see ScheduleOptions.
-        Raises ConfigurationError for a rule that cannot be used or is never due, and for a name
-        taken twice; ArgumentError for arguments that do not fit the task.
+        Raises ConfigurationError for a rule that cannot be used, ArgumentError for such arguments.
         """
 
-        def add(task: Task[..., Any], pattern: str | None) -> Task[..., Any]:
-            enter(self._schedules, declare(task, pattern, name, args, options))
-            return task
+        def add(task: Task[..., Any] | Callable[..., Any], pattern: str | None) -> Task[..., Any]:
+            it = cast("Task[..., Any]", task) if isinstance(task, Task) else self.task(task)
+            enter(self._schedules, declare(it, pattern, name, args, options))
+            return it
 
         if isinstance(what, Task):
             add(what, cron)
             return None
-
-        def decorate(function: Task[..., Any] | Callable[..., Any]) -> Task[..., Any]:
-            if isinstance(function, Task):
-                return add(cast("Task[..., Any]", function), what)
-            return add(self.task(function), what)
-
-        return decorate
+        return partial(add, pattern=what)
 
     def around_enqueue(self, hook: E) -> E:
         """Register a generator function that runs around every enqueue of a task.
