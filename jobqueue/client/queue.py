@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 import psycopg
 
 from jobqueue.client import connections
+from jobqueue.client.declared_limits import Declared, Limits
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.client.schedules import declare, enter
@@ -28,6 +30,7 @@ from jobqueue.core.errors import (
     one_line,
 )
 from jobqueue.core.keys import Key, Unique
+from jobqueue.core.limits import Concurrency, RateLimit
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions
 from jobqueue.core.pools import Pool
@@ -62,6 +65,7 @@ class JobQueue:
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
         self._schedules: dict[str, Definition] = {}
+        self._limits = Limits()
         self.hooks = Hooks()
 
     def __repr__(self) -> str:
@@ -76,6 +80,11 @@ class JobQueue:
     def schedules(self) -> Mapping[str, Definition]:
         """The declared schedules by name."""
         return MappingProxyType(self._schedules)
+
+    @property
+    def limits(self) -> Mapping[str, Declared]:
+        """The declared limits by name; None: named, and set elsewhere."""
+        return MappingProxyType(self._limits.declared)
 
     @property
     def database_url(self) -> str | None:
@@ -100,6 +109,9 @@ class JobQueue:
         pool: Pool | None = None,
         timeout: Duration | str | None = None,
         returns: bool = False,
+        concurrency: Concurrency | None = None,
+        rate_limit: RateLimit | str | None = None,
+        weight: int | None = None,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
 
     def task(
@@ -117,6 +129,9 @@ class JobQueue:
         pool: Pool | None = None,
         timeout: Duration | str | None = None,
         returns: bool = False,
+        concurrency: Concurrency | None = None,
+        rate_limit: RateLimit | str | None = None,
+        weight: int | None = None,
         **unknown: object,
     ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
         """Register a function as a task, bare or with options.
@@ -137,6 +152,9 @@ class JobQueue:
         timeout: how long an attempt may take: a timedelta, seconds, or text like `30s`. An attempt
             that takes longer has failed, with TimedOut; None: no limit.
         returns: True to keep what it returns with the job in the history; see `result`.
+        concurrency: how many of its jobs run at once across the fleet, by key if wanted.
+        rate_limit: how many of its jobs start in a while, with those of all tasks under that name;
+            a name alone is of a limit that is set elsewhere. weight: for how many a job counts.
 
         Raises TaskError for a name taken twice, a method or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
@@ -165,7 +183,6 @@ class JobQueue:
             options = options.using({"idempotency_key": idempotency_key})
         if unique is not None:
             options = options.using({"unique": unique})
-
         def register(function: Callable[P, R]) -> Task[P, R]:
             task_name = name or getattr(function, "__name__", "")
             check_taskable(task_name, function)
@@ -179,7 +196,9 @@ class JobQueue:
                 self,
                 function,
                 name=task_name,
-                options=options,
+                options=replace(
+                    options, flow=self._limits.flow(task_name, concurrency, rate_limit, weight)
+                ),
                 retry=policy,
                 history=history,
                 pool=pool,

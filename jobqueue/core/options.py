@@ -12,6 +12,7 @@ from uuid import UUID
 from jobqueue.core.duration import Duration, to_seconds, to_timeout_seconds
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique, make_key
+from jobqueue.core.limits import Flow, check_whole, named_key
 from jobqueue.core.names import check_queue_name
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import DEFAULT_ATTEMPTS, check_attempts
@@ -36,6 +37,8 @@ class UsingOptions(TypedDict, total=False):
     idempotency_retention: how long; 30 days.
     unique: at most one waiting job under a key; see Unique.
     timeout: how long an attempt may take, in place of what the task says; also as text, `30s`.
+    concurrency_key: under the task's concurrency limit, in place of its argument's value.
+    weight: for how many starts it counts in the task's rate limit.
     """
 
     queue: str
@@ -48,6 +51,8 @@ class UsingOptions(TypedDict, total=False):
     idempotency_retention: Duration
     unique: Unique
     timeout: Duration | str
+    concurrency_key: str
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,8 @@ class EnqueueOptions:
     idempotency_seconds: float = DEFAULT_RETENTION_SECONDS
     unique: Unique | None = None
     timeout_seconds: float | None = None
+    flow: Flow | None = None
+    concurrency_key: str | None = None
 
     @property
     def plain(self) -> bool:
@@ -81,6 +88,7 @@ class EnqueueOptions:
             and self.idempotency_key is None
             and self.unique is None
             and self.timeout_seconds is None
+            and self.flow is None
         )
 
     @property
@@ -91,7 +99,7 @@ class EnqueueOptions:
     @property
     def loadable(self) -> bool:
         """Whether jobs have nothing that a bulk load does not carry."""
-        return not self.keyed and self.timeout_seconds is None
+        return not self.keyed and self.timeout_seconds is None and self.flow is None
 
     def keys(self, values: Mapping[str, Any]) -> Keys:
         """Give the keys of a job with `values`, as the task would get them.
@@ -115,6 +123,19 @@ class EnqueueOptions:
                 known = ", ".join(READERS)
                 raise ConfigurationError(f"option {name!r}: unknown; use one of {known}")
             changes.update(_checked(name, value))
+        weight = changes.pop("weight", None)
+        if "concurrency_key" in options and (self.flow is None or self.flow.concurrency is None):
+            raise ConfigurationError(
+                "concurrency_key: the task is under no concurrency limit; "
+                "give it one with @jobs.task(concurrency=...)"
+            )
+        if weight is not None:
+            if self.flow is None or self.flow.rate is None:
+                raise ConfigurationError(
+                    "weight: the task is under no rate limit; "
+                    "give it one with @jobs.task(rate_limit=...)"
+                )
+            changes["flow"] = replace(self.flow, weight=weight)
         if "delay" in options and "run_at" in options:
             raise ConfigurationError("delay and run_at: both given; give one of them")
         return replace(self, **changes)  # pyright: ignore[reportArgumentType] - checked one by one above
@@ -169,5 +190,7 @@ READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
         (*DURATION, str),
         lambda value: {"timeout_seconds": to_timeout_seconds(value)},
     ),
+    "concurrency_key": ((str,), lambda value: {"concurrency_key": named_key(value)}),
+    "weight": ((int,), lambda value: {"weight": check_whole(value, "weight")}),
 }
 """Each option's types, and what it sets."""
