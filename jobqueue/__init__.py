@@ -45,7 +45,8 @@ from jobqueue.core.errors import (
     UnsupportedConnection,
 )
 from jobqueue.core.keys import Unique
-from jobqueue.core.outcome import Cancel, Snooze
+from jobqueue.core.limits import Concurrency, RateLimit
+from jobqueue.core.outcome import Cancel, Hold, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
@@ -60,6 +61,7 @@ __all__ = [
     "ArgumentError",
     "Cancel",
     "Cancellation",
+    "Concurrency",
     "ConfigurationError",
     "Constant",
     "CurrentJob",
@@ -68,6 +70,7 @@ __all__ = [
     "Enqueued",
     "Enqueuing",
     "Exponential",
+    "Hold",
     "JobCancelled",
     "JobDead",
     "JobQueue",
@@ -81,6 +84,7 @@ __all__ = [
     "NotDone",
     "PartlyCommitted",
     "Priority",
+    "RateLimit",
     "ResultError",
     "Retry",
     "SchemaBusy",

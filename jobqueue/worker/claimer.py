@@ -13,6 +13,7 @@ from jobqueue.core.errors import one_line
 from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
@@ -49,6 +50,7 @@ class Claimer:
         unheard: Unheard,
         *,
         looks: Looks,
+        database_clock: DatabaseClock,
         poll_seconds: float,
         wake: asyncio.Event,
     ) -> None:
@@ -58,6 +60,7 @@ class Claimer:
         self._lease = lease
         self._unheard = unheard
         self._looks = looks
+        self._database_clock = database_clock
         self._poll_seconds = poll_seconds
         self._wake = wake
         self._round_trip_seconds = 0.001
@@ -126,6 +129,7 @@ class Claimer:
         now = perf_counter()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
+        self._database_clock.learn(look.moment, now - began)
         empty = wanted.keys() - {job.queue for job in look.jobs}
         again = now + max(EMPTY_SECONDS, EMPTY_SECONDS_EACH * len(empty))
         for queue in wanted:

@@ -15,11 +15,15 @@ from jobqueue.client.context import Attempt, Report, current_attempt, current_re
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
+from jobqueue.core.limits import Flow
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
+from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.lines import Line
+from jobqueue.worker.paced import Paced
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
 from jobqueue.worker.stops import Running, Stops
@@ -40,7 +44,7 @@ class Plan(NamedTuple):
     """What is to be known of a task for each of its jobs, at hand.
 
     run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
-    attempt's start; or else the pool says when it begins.
+    attempt's start; or else the pool says when it begins. flow: the limits its jobs are under.
     """
 
     task: Task[..., Any]
@@ -48,6 +52,7 @@ class Plan(NamedTuple):
     history: bool
     timed: bool
     at_once: bool
+    flow: Flow | None
 
 
 class Runner:
@@ -62,6 +67,7 @@ class Runner:
         starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
     lost: called with a queue half of whose slots are lost.
+    database_clock, gatekeeper: for jobs under limits.
     """
 
     def __init__(
@@ -79,6 +85,8 @@ class Runner:
         holds: Callable[[], bool],
         wake: asyncio.Event,
         lost: Callable[[Line], None],
+        database_clock: DatabaseClock,
+        gatekeeper: Gatekeeper,
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
         self.rooms = Rooms(tasks, pools)
@@ -91,6 +99,8 @@ class Runner:
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
+        self._paced = Paced(database_clock, self._moment_has_come)
+        self._gatekeeper = gatekeeper
         self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
@@ -116,6 +126,9 @@ class Runner:
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
+        if self._paced:
+            for queue, line in self.lines.items():
+                limits[queue] = min(limits[queue], self._paced.room(line))
         wanted = {queue: limit for queue, limit in limits.items() if limit > 0}
         return self.rooms.fitting(wanted) if self.rooms.matter else wanted
 
@@ -123,12 +136,20 @@ class Runner:
         """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
         characters = dict.fromkeys(wanted, 0)
         in_hand = {queue: len(self.lines[queue].buffer) for queue in wanted}
+        paced = 0
         for job in jobs:
-            self.lines[job.queue].buffer.append(job)
+            if job.starts_at:
+                self._paced.put(self.lines[job.queue], job)
+                paced += 1
+            else:
+                self.lines[job.queue].buffer.append(job)
             characters[job.queue] += len(job.args)
         for queue, asked in wanted.items():
             line = self.lines[queue]
             line.answered(asked, len(line.buffer) - in_hand[queue], characters[queue])
+        if paced:
+            self._gatekeeper.seen()
+            self._paced.look()
         self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
@@ -146,12 +167,14 @@ class Runner:
         """Give what runs or waits for a slot."""
         running = (attempt.job for attempt in self._running)
         waiting = (job for line in self.lines.values() for job in line.buffer)
-        return {(job.id, job.lease) for job in chain(running, waiting)}
+        return {(job.id, job.lease) for job in chain(running, waiting, self._paced)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
         for line in self.lines.values():
             self._hand_back(line)
+        for job in self._paced.remove(lambda _: True):
+            self._acker.not_completed(job, UNSTARTED)
 
     async def finished(self) -> None:
         """Wait until no job runs."""
@@ -168,6 +191,9 @@ class Runner:
                 line.buffer.remove(job)
                 self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
                 found += 1
+        for job in self._paced.remove(lambda job: (job.id, job.lease) in asked):
+            self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
+            found += 1
         for attempt in self._running:
             if (attempt.job.id, attempt.job.lease) in asked:
                 self.stops.stop(attempt, _cancelled())
@@ -206,6 +232,8 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
+        if (plan.flow is not None or job.starts_at is not None) and not self._may_start(plan, job):
+            return
         if self.rooms.matter:
             if not self.rooms.free(plan.task):
                 self._acker.not_completed(job, UNSTARTED)
@@ -224,6 +252,24 @@ class Runner:
             self._idle.clear()
             if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
+
+    def _may_start(self, plan: Plan, job: Claimed) -> bool:
+        """Whether a job under limits may start now; if not it goes, or goes back, to its gates."""
+        self._gatekeeper.seen()
+        if job.starts_at is None:
+            assert plan.flow is not None  # noqa: S101 - by the caller
+            self._acker.under_limits(job, plan.flow, plan.task.flow_keys(job.args))
+            return False
+        if job.starts_at and not self._paced.on_time(job):
+            self._acker.not_completed(job, UNSTARTED)
+            return False
+        return True
+
+    def _moment_has_come(self, line: Line, job: Claimed) -> None:
+        """Start a job that waited for its moment, when a slot is free."""
+        line.buffer.append(job)
+        self._fill(line)
+        self._wake.set()
 
     def begun(self, attempt: Attempt) -> None:
         """Count an attempt's time from now on."""
@@ -341,7 +387,9 @@ class Runner:
 
 
 def _plan(task: Task[..., Any], pool: Pool) -> Plan:
-    return Plan(task, pool.run, task.history, task.timeout is not None, not pool.tells_begin)
+    return Plan(
+        task, pool.run, task.history, task.timeout is not None, not pool.tells_begin, task.flow
+    )
 
 
 def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:

@@ -24,8 +24,11 @@ from jobqueue.worker.around_attempt import tell_of_async_hooks
 from jobqueue.worker.background import Background, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
+from jobqueue.worker.code_limits import place_limits
 from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
+from jobqueue.worker.database_clock import DatabaseClock
+from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
 from jobqueue.worker.lines import Line
@@ -109,7 +112,10 @@ class Worker:
         self._listens = Link(own_url, "worker listens")
         self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
-        self._acker = Acker(self._acks)
+        self._gates = Link(url, "worker gates", pooled=pooled)
+        self._gatekeeper = Gatekeeper(self._gates, wake)
+        self._acker = Acker(self._acks, self._gatekeeper.recorded)
+        database_clock = DatabaseClock()
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
             self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
@@ -146,6 +152,8 @@ class Worker:
             holds=self._lease.holds,
             wake=wake,
             lost=self._lost_slots,
+            database_clock=database_clock,
+            gatekeeper=self._gatekeeper,
         )
         self._claimer = Claimer(
             self._claims,
@@ -154,6 +162,7 @@ class Worker:
             self._lease,
             Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
             looks=Looks(settings.queues, _priorities(jobs)),
+            database_clock=database_clock,
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
@@ -227,6 +236,7 @@ class Worker:
             self._listener.run(),
             self._cancels.run(),
             self._progress.run(),
+            self._gatekeeper.run(),
             warn_of_unknown_tasks(
                 self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
             ),
@@ -332,6 +342,7 @@ class Worker:
         ]
         await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
         await tell_of_new_queues(self._claims, self._settings.queues, self._jobs.tasks)
+        await place_limits(self._claims, self._jobs)
         await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
@@ -388,7 +399,7 @@ class Worker:
         await self._close_links()
 
     async def _close_links(self) -> None:
-        for link in (self._claims, self._acks, self._listens, self._leads):
+        for link in (self._claims, self._acks, self._gates, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()
 

@@ -521,7 +521,7 @@ CREATE FUNCTION jobqueue.admit_at_will(
 LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
     WITH through AS (
         UPDATE jobqueue.jobs AS job
-        -- Its moment has passed by the time it is claimed; a little ahead, lest it is late.
+        -- It is under no rate any more: there is no moment to be kept.
         SET state = 'available', rate = NULL, admitted_at = clock_timestamp()
         WHERE job.id = ANY (ARRAY(
             SELECT next.id FROM jobqueue.jobs AS next
