@@ -27,6 +27,7 @@ from jobqueue.tables.jobs import (
     throttles,
     workers,
 )
+from jobqueue.tables.limits import gate_calls, limits, rates
 from jobqueue.tables.metadata import metadata
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
@@ -36,14 +37,17 @@ __all__ = [
     "cancel_requests",
     "dead_jobs",
     "dead_letters",
+    "gate_calls",
     "idempotency_keys",
     "job_history",
     "jobs",
     "leader",
+    "limits",
     "metadata",
     "new_jobs",
     "processed_ids",
     "queues",
+    "rates",
     "schedule_ticks",
     "schedules",
     "schema_version",

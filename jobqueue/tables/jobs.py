@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import (
 
 from jobqueue.tables.metadata import MOMENT, metadata
 
-STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting')"
+STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting', 'gated')"
 
 schema_version = Table(
     "schema_version",
@@ -108,6 +108,13 @@ jobs = Table(
     Column("timeout_seconds", REAL),
     Column("progress", REAL),
     Column("progress_message", TEXT),
+    Column("concurrency", TEXT),
+    Column("concurrency_key", TEXT),
+    Column("rate", TEXT),
+    Column("rate_key", TEXT),
+    Column("weight", Integer),
+    Column("holds", Boolean),
+    Column("admitted_at", MOMENT),
 )
 Index(
     "jobs_claim",
@@ -130,6 +137,17 @@ Index(
     postgresql_where=jobs.c.unique_hash.is_not(None),
 )
 Index("jobs_contested", jobs.c.id, postgresql_where=jobs.c.contested.is_not(None))
+Index(
+    "jobs_at_concurrency",
+    *(jobs.c.concurrency, jobs.c.concurrency_key, jobs.c.priority, jobs.c.run_at, jobs.c.id),
+    postgresql_where=text("state = 'gated' AND holds IS NULL"),
+)
+Index(
+    "jobs_at_rate",
+    *(jobs.c.rate, jobs.c.rate_key, jobs.c.priority, jobs.c.run_at, jobs.c.id),
+    postgresql_where=text("state = 'gated' AND (holds OR concurrency IS NULL)"),
+)
+Index("jobs_holding", jobs.c.concurrency, jobs.c.concurrency_key, postgresql_where=text("holds"))
 
 job_history = Table(
     "job_history",
