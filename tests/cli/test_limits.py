@@ -9,21 +9,21 @@ from tests.worker.books import Books
 
 
 def test_limits_are_set_held_released_and_removed(shell: Shell, books: Books) -> None:
-    assert "no limit" in shell.run("limits", "list").stdout
-    shell.run("limits", "set", "api", "--rate", "50/1s", "--burst", "5")
-    shell.run("limits", "set", "imports", "--concurrency", "2", "--fair", "--weight", "big=3")
+    assert "no limit" in shell.quick("limits", "list").stdout
+    shell.quick("limits", "set", "api", "--rate", "50/1s", "--burst", "5")
+    shell.quick("limits", "set", "imports", "--concurrency", "2", "--fair", "--weight", "big=3")
     api, imports = shell.json("limits", "list")
     assert (api["amount"], api["per_seconds"], api["burst"]) == (50, 1.0, 5)
     assert (imports["amount"], imports["fair"], imports["weights"]) == (2, True, {"big": 3})
 
-    shell.run("limits", "set", "api", "--rate", "100/m")
-    assert "100 in 60 s, burst 5" in shell.run("limits", "list").stdout
-    assert "held until" in shell.run("limits", "hold", "api", "5m").stdout
+    shell.quick("limits", "set", "api", "--rate", "100/m")
+    assert "100 in 60 s, burst 5" in shell.quick("limits", "list").stdout
+    assert "held until" in shell.quick("limits", "hold", "api", "5m").stdout
     assert shell.json("limits", "list")[0]["held_until"] is not None
-    shell.run("limits", "release", "api")
+    shell.quick("limits", "release", "api")
     assert shell.json("limits", "list")[0]["held_until"] is None
-    shell.run("limits", "remove", "api")
-    assert "removed: everybody passes" in shell.run("limits", "list").stdout
+    shell.quick("limits", "remove", "api")
+    assert "removed: everybody passes" in shell.quick("limits", "list").stdout
     assert books.value("SELECT count(*) FROM jobqueue.limits") == 2
 
 
@@ -42,9 +42,11 @@ def test_limits_are_set_held_released_and_removed(shell: Shell, books: Books) ->
     ],
 )
 def test_what_cannot_be_is_refused_as_usage(shell: Shell, words: tuple[str, ...]) -> None:
-    assert shell.run("limits", *words, code=2).returncode == 2
+    assert shell.quick("limits", *words).returncode == 2
 
 
 @pytest.mark.parametrize("words", [("hold", "api", "5s"), ("release", "api"), ("remove", "api")])
 def test_an_unknown_limit_is_named(shell: Shell, words: tuple[str, ...]) -> None:
-    assert "there is none" in shell.run("limits", *words, code=1).stderr
+    done = shell.quick("limits", *words)
+    assert done.returncode == 1
+    assert "there is none" in done.stderr
