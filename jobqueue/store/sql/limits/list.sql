@@ -1,5 +1,5 @@
 -- Every limit, and how it stands: how many jobs wait at its gates, and how many it counts as running.
--- index: jobs_at_concurrency, jobs_at_rate, jobs_holding
+-- Counts by the partial indexes of gated and holding jobs, so other jobs are not read.
 SELECT rule.name, rule.kind, rule.amount, rule.per_seconds, rule.burst, rule.ordered, rule.fair,
        rule.weights, CASE WHEN rule.held_until > now() THEN rule.held_until END, rule.removed,
        CASE rule.kind
