@@ -12,7 +12,8 @@ from jobqueue.cli.options import AsJson, DatabaseUrl, parse_seconds
 from jobqueue.cli.output import console, errors, moment, print_json, print_table, visible
 from jobqueue.cli.session import session
 from jobqueue.core.duration import read_seconds
-from jobqueue.core.limits import Concurrency, RateLimit, check_limit_name
+from jobqueue.core.limits import Concurrency, RateLimit, check_limit_name, check_whole
+from jobqueue.core.names import check_queue_name
 from jobqueue.store import gates
 from jobqueue.store.gates import LimitRecord
 from jobqueue.store.statement import run
@@ -119,6 +120,24 @@ def release(name: Name, database_url: DatabaseUrl = None) -> None:
     _say(name, "released")
 
 
+def limit_queue(
+    queue: Annotated[str, typer.Argument(help="The queue's name.", show_default=False)],
+    amount: Annotated[
+        str, typer.Argument(metavar="N", help="So many at once; none for no limit.")
+    ],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Limit how many jobs of a queue run at once, by all workers together."""
+    chosen = None
+    if amount != "none":
+        if not amount.isdigit():
+            raise typer.BadParameter(f"{amount!r}: not a number; give one, or none")
+        chosen = check_whole(int(amount), f"queue {queue!r}: limit")
+    with session(database_url) as execute:
+        run(execute, gates.set_queue_limit(check_queue_name(queue), chosen))
+    console.print(f"queue {escape(visible(queue))}: {amount} at once")
+
+
 def rule(limit: LimitRecord) -> str:
     """Say what a limit allows."""
     if limit.removed:
@@ -193,7 +212,7 @@ def _unknown(name: str) -> None:
 def register(app: typer.Typer) -> None:
     """Add the commands to `app`."""
     commands = typer.Typer(
-        help="Look at limits and change them: list, set, remove, hold, release.",
+        help="Look at limits and change them: list, set, remove, hold, release, queue.",
         no_args_is_help=True,
         rich_markup_mode="rich",
     )
@@ -202,4 +221,5 @@ def register(app: typer.Typer) -> None:
     commands.command("remove")(remove)
     commands.command("hold")(hold)
     commands.command("release")(release)
+    commands.command("queue")(limit_queue)
     app.add_typer(commands, name="limits")

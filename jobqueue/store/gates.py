@@ -129,3 +129,19 @@ def release(name: str) -> Statement[bool]:
 def prune_rates(limit: int) -> Statement[int]:
     """Forget keys of rates that are as good as new. The row: how many."""
     return Statement(sql("limits/prune"), {"slack": SLACK_SECONDS, "limit": limit}, first)
+
+
+def limited_queues(queues: Sequence[str]) -> Statement[str]:
+    """Name those of `queues` of which only so many jobs run at once, over all workers."""
+    return Statement(sql("limits/limited_queues"), {"queues": list(queues)}, first)
+
+
+def share_places(worker_id: int, queue: str, running: int, most: int) -> Statement[int | None]:
+    """Give a worker its places of a limited queue. None: it has no limit any more."""
+    params = {"worker_id": worker_id, "queue": queue, "running": running, "most": most}
+    return Statement(sql("limits/share_places"), params, first)
+
+
+def set_queue_limit(queue: str, amount: int | None) -> Statement[str]:
+    """Limit how many jobs of a queue run at once, over all workers. The row: its name."""
+    return Statement(sql("limits/set_queue"), {"queue": queue, "amount": amount}, first)

@@ -27,7 +27,7 @@ from jobqueue.tables.jobs import (
     throttles,
     workers,
 )
-from jobqueue.tables.limits import gate_calls, limits, rates
+from jobqueue.tables.limits import gate_calls, limits, queue_places, rates
 from jobqueue.tables.metadata import metadata
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
@@ -46,6 +46,7 @@ __all__ = [
     "metadata",
     "new_jobs",
     "processed_ids",
+    "queue_places",
     "queues",
     "rates",
     "schedule_ticks",

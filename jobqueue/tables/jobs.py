@@ -53,6 +53,7 @@ queues = Table(
     metadata,
     Column("name", TEXT, primary_key=True),
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("concurrency", Integer, CheckConstraint("concurrency >= 1")),
 )
 
 tasks = Table(

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     Identity,
     Index,
     Integer,
@@ -58,3 +59,18 @@ gate_calls = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("key", TEXT),
 )
+
+queue_places = Table(
+    "queue_places",
+    metadata,
+    Column("queue", TEXT, primary_key=True),
+    Column(
+        "worker_id",
+        BigInteger,
+        ForeignKey("jobqueue.workers.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("places", Integer, nullable=False),
+    Column("wants", Integer, nullable=False),
+)
+Index("queue_places_worker_id", queue_places.c.worker_id)

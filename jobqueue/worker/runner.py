@@ -269,6 +269,8 @@ class Runner:
         """Start a job that waited for its moment, when a slot is free."""
         line.buffer.append(job)
         self._fill(line)
+        if line.buffer and self._next_check is None:
+            self._watch_buffers()
         self._wake.set()
 
     def begun(self, attempt: Attempt) -> None:

@@ -37,6 +37,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
+from jobqueue.worker.places import Places
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
@@ -166,6 +167,9 @@ class Worker:
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
+        self._places = Places(
+            self._claims, self._lease, self._runner.lines, self._runner.renewed
+        )
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
@@ -237,6 +241,7 @@ class Worker:
             self._cancels.run(),
             self._progress.run(),
             self._gatekeeper.run(),
+            self._places.run(),
             warn_of_unknown_tasks(
                 self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
             ),
@@ -346,6 +351,7 @@ class Worker:
         await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
+        await self._places.look()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
         log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
         tell_of_async_hooks(self._jobs)

@@ -4,6 +4,9 @@ UPDATE jobqueue.schema_version SET version = 4;
 DROP TRIGGER stop_at_gate ON jobqueue.jobs;
 DROP TRIGGER leave_gate ON jobqueue.jobs;
 UPDATE jobqueue.jobs SET state = 'available' WHERE state = 'gated';
+DROP FUNCTION jobqueue.share_places;
+DROP TABLE jobqueue.queue_places;
+ALTER TABLE jobqueue.queues DROP COLUMN concurrency;
 DROP TABLE jobqueue.rates, jobqueue.gate_calls, jobqueue.limits CASCADE;
 DROP FUNCTION jobqueue.stop_at_gate, jobqueue.leave_gate, jobqueue.limit_changes, jobqueue.hold_v1,
     jobqueue.release_v1, jobqueue.wake_gatekeeper, jobqueue.enqueue_gated_v1, jobqueue.call_gates,

@@ -630,7 +630,7 @@ BEGIN
             CONTINUE;
         ELSIF rule.fair AND NOT rule.removed THEN
             SELECT * INTO part FROM jobqueue.admit_in_turn(rule);
-            pause := least(pause, CASE WHEN part.full_up THEN 0.01 ELSE 0.05 END);
+            pause := least(pause, CASE WHEN part.full_up THEN 0.02 ELSE 0.05 END);
         ELSE
             SELECT * INTO part FROM jobqueue.admit_called(rule, most);
             pause := least(pause, CASE WHEN part.again THEN 0 WHEN part.locked THEN 0.05 END);
@@ -868,6 +868,13 @@ BEGIN
         WHERE given.outcome <> 'met'
         ORDER BY given.id, given.position DESC
     ),
+    given_up AS (
+        -- One that was replaced may have been let through already.
+        INSERT INTO jobqueue.gate_calls (name, key)
+        SELECT DISTINCT job.concurrency, job.concurrency_key
+        FROM jobqueue.jobs AS job
+        WHERE job.id = ANY (ARRAY(SELECT id FROM one)) AND job.holds
+    ),
     put AS (
         UPDATE jobqueue.jobs AS job
         SET concurrency = put_under_limits.concurrency,
@@ -889,6 +896,71 @@ BEGIN
         PERFORM jobqueue.call_gates(
             put_under_limits.concurrency, concurrency_keys, put_under_limits.rate, rate_keys);
     END IF;
+END
+$body$;
+
+-- Queues --------------------------------------------------------------------------------------------
+
+ALTER TABLE jobqueue.queues ADD COLUMN concurrency integer CHECK (concurrency >= 1);
+COMMENT ON COLUMN jobqueue.queues.concurrency IS
+    'how many of its jobs run at once, by all workers together; NULL: as many as they have slots';
+
+-- How many of a limited queue's places each worker has. They go with its row: when it leaves, or when
+-- it is struck off and its jobs are taken back, in that very transaction.
+CREATE TABLE jobqueue.queue_places (
+    queue     text NOT NULL,
+    worker_id bigint NOT NULL REFERENCES jobqueue.workers ON DELETE CASCADE,
+    places    integer NOT NULL,
+    wants     integer NOT NULL,
+    PRIMARY KEY (queue, worker_id)
+);
+CREATE INDEX queue_places_worker_id ON jobqueue.queue_places (worker_id);
+
+-- Share out the places of a limited queue: give a worker those it may use from now on, never fewer than
+-- it uses already. running: how many it uses, and starts no more until it has the answer. most: its
+-- slots. NULL: the queue has no limit.
+-- Those that are short get a fair share as others give theirs back, each when it asks.
+CREATE FUNCTION jobqueue.share_places(worker_id bigint, queue text, running integer, most integer)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    amount integer;
+    taken integer;
+    contenders integer;
+    short boolean;
+    wanted integer := share_places.most;
+    given integer;
+BEGIN
+    SELECT one.concurrency INTO amount FROM jobqueue.queues AS one
+    WHERE one.name = share_places.queue AND one.concurrency IS NOT NULL
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        DELETE FROM jobqueue.queue_places AS mine
+        WHERE mine.queue = share_places.queue AND mine.worker_id = share_places.worker_id;
+        RETURN NULL;
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM jobqueue.jobs AS job
+        WHERE job.queue = share_places.queue AND job.state = 'available'
+    ) THEN
+        wanted := share_places.running;
+    END IF;
+    SELECT coalesce(sum(other.places), 0), count(*) FILTER (WHERE other.wants > 0) + 1,
+           coalesce(bool_or(other.wants > other.places), false)
+    INTO taken, contenders, short
+    FROM jobqueue.queue_places AS other
+    WHERE other.queue = share_places.queue AND other.worker_id <> share_places.worker_id;
+    given := least(wanted, amount - taken);
+    IF short THEN
+        given := least(given, ceil(amount::numeric / contenders)::integer);
+    END IF;
+    given := greatest(given, share_places.running);
+    INSERT INTO jobqueue.queue_places AS mine (queue, worker_id, places, wants)
+    VALUES (share_places.queue, share_places.worker_id, given, wanted)
+    ON CONFLICT ON CONSTRAINT queue_places_pkey DO UPDATE
+    SET places = excluded.places, wants = excluded.wants
+    WHERE (mine.places, mine.wants) <> (excluded.places, excluded.wants);
+    RETURN given;
 END
 $body$;
 
@@ -935,7 +1007,7 @@ ALTER FUNCTION jobqueue.wake_gatekeeper SECURITY DEFINER;
 REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits, jobqueue.call_gates,
     jobqueue.admit, jobqueue.admit_called, jobqueue.admit_in_turn, jobqueue.admit_rate,
     jobqueue.admit_at_pace, jobqueue.admit_at_will, jobqueue.call_all_keys, jobqueue.prune_rates,
-    jobqueue.hold_v1, jobqueue.release_v1 FROM PUBLIC;
+    jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places FROM PUBLIC;
 
 -- Who could enqueue or work until now still can.
 DO $keep$
@@ -946,12 +1018,13 @@ BEGIN
         SELECT DISTINCT given.rights,
                CASE WHEN one.grantee = 0 THEN 'PUBLIC' ELSE one.grantee::regrole::text END AS role
         FROM (VALUES
-            ('SELECT, INSERT, UPDATE, DELETE ON jobqueue.limits, jobqueue.rates, jobqueue.gate_calls'),
+            ('SELECT, INSERT, UPDATE, DELETE ON jobqueue.limits, jobqueue.rates, jobqueue.gate_calls,'
+                ' jobqueue.queue_places'),
             ('EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits,'
                 ' jobqueue.call_gates, jobqueue.admit, jobqueue.admit_called,'
                 ' jobqueue.admit_in_turn, jobqueue.admit_rate, jobqueue.admit_at_pace,'
                 ' jobqueue.admit_at_will, jobqueue.call_all_keys, jobqueue.prune_rates,'
-                ' jobqueue.hold_v1, jobqueue.release_v1')
+                ' jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places')
         ) AS given (rights)
         JOIN pg_catalog.pg_class AS class ON class.oid = 'jobqueue.job_history'::regclass
         CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS one

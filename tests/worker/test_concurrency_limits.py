@@ -305,3 +305,31 @@ def test_keys_take_turns_where_that_is_asked_for(books: Books) -> None:
     # let through ahead.
     assert until_small_is_done.count("crowd") <= 40
     assert 40 <= until_small_is_done.count("heavy")
+
+
+def test_a_limited_queue_runs_so_many_at_once_on_all_workers_together(books: Books) -> None:
+    jobs = JobQueue()
+    ran: list[Ran] = []
+
+    @jobs.task(queue="narrow")
+    async def work(number: int) -> None:
+        began = time.monotonic()
+        await asyncio.sleep(0.05)
+        ran.append(Ran(number, "", began, time.monotonic()))
+
+    books.rows("INSERT INTO jobqueue.queues (name, concurrency) VALUES ('narrow', 3)")
+    work.enqueue_many(books.connection, [{"number": number} for number in range(60)])
+
+    async def scenario() -> None:
+        queues = {"narrow": 10}
+        async with (
+            running(jobs, books.url, queues=queues),
+            running(jobs, books.url, queues=queues),
+        ):
+            await auntil(lambda: len(ran) >= 40, what="most jobs run")
+            check_concurrency(ran, amount=3)
+            books.rows("UPDATE jobqueue.queues SET concurrency = NULL")
+            await auntil(lambda: books.unfinished() == 0, what="all jobs end")
+
+    play(scenario())
+    assert len(ran) == 60
