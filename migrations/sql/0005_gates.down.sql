@@ -1,5 +1,7 @@
 -- Takes away limits. Jobs that wait at their gates become available.
-LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE jobqueue.tasks, jobqueue.queues IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE jobqueue.workers IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 UPDATE jobqueue.schema_version SET version = 4;
 DROP TRIGGER stop_at_gate ON jobqueue.jobs;
 DROP TRIGGER leave_gate ON jobqueue.jobs;

@@ -3,7 +3,10 @@
 -- A job under a limit waits as `gated`, outside the index that claims read, until it is admitted. What
 -- a limit has given away is read from the jobs themselves (holds) and, for rates, from one row a key.
 
-LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
+-- In the order in which enqueues, rescues, acks and readers take theirs; what goes on meanwhile waits.
+LOCK TABLE jobqueue.tasks, jobqueue.queues IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE jobqueue.workers IN SHARE ROW EXCLUSIVE MODE;
+LOCK TABLE jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 
 UPDATE jobqueue.schema_version SET version = 5;
 
