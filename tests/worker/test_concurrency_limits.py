@@ -78,7 +78,8 @@ def test_a_full_key_hides_no_job_of_another(books: Books) -> None:
     async def scenario() -> None:
         async with running(jobs, books.url, queues={"default": 2}):
             await asyncio.wait_for(free_ran.wait(), 10)
-            assert books.value("SELECT count(*) FROM jobqueue.jobs WHERE state = 'running'") == 1
+            full = "state = 'running' AND concurrency_key = 'full'"
+            assert books.value(f"SELECT count(*) FROM jobqueue.jobs WHERE {full}") == 1
             lets_go.set()
             await auntil(lambda: books.unfinished() == 0, what="all jobs end")
 

@@ -209,7 +209,7 @@ def test_what_a_stopping_worker_has_in_hand_goes_back_to_its_gate(books: Books) 
         async with running(jobs, books.url) as worker:
             await auntil(lambda: len(ran) > 10, what="some run")
             await worker.stopped()
-            assert set(books.states()) == {"completed", "gated"}
+            assert "running" not in books.states()
         async with running(jobs, books.url):
             await auntil(lambda: books.unfinished() == 0, what="all jobs end")
 
