@@ -69,7 +69,7 @@ def limits(_: Options) -> Group:
 
 def _keys(bench: Bench) -> float:
     with (
-        bench.server.database() as url,
+        bench.server.fresh("limits") as url,
         Drain.on(url, note_run_by_key, bench.folder) as drain,
     ):
         drain.enqueue(JOBS)
@@ -80,7 +80,7 @@ def _keys(bench: Bench) -> float:
 
 
 def _beside(bench: Bench, waiting: int) -> float:
-    with bench.server.database() as url, Drain.on(url, note_run, bench.folder) as drain:
+    with bench.server.fresh("limits") as url, Drain.on(url, note_run, bench.folder) as drain:
         connection = drain.connection
         if waiting:
             # One of its jobs is held by somebody, so that none of the others goes.
@@ -104,7 +104,7 @@ def _beside(bench: Bench, waiting: int) -> float:
 def _rate(bench: Bench) -> tuple[float, float]:
     count = RATE * RATE_SECONDS
     with (
-        bench.server.database() as url,
+        bench.server.fresh("limits") as url,
         Drain.on(url, note_run_at_a_rate, bench.folder) as drain,
     ):
         drain.enqueue(count)
