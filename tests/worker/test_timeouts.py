@@ -176,6 +176,29 @@ def test_a_worker_drains_to_be_replaced_when_half_of_its_slots_are_lost_to_threa
     assert books.states() == {"dead": 2}
 
 
+def test_a_worker_drains_to_be_replaced_when_half_of_its_threads_are_lost_of_few(
+    books: Books, release: threading.Event
+) -> None:
+    """However many slots there are: no job for a thread would ever run here again."""
+    jobs = JobQueue()
+
+    @jobs.task(timeout=0.1, retry=ONCE)
+    def stuck() -> None:
+        release.wait(30)
+
+    for _ in range(2):
+        stuck.enqueue(books.connection)
+
+    async def scenario() -> Farewell:
+        settings = {"pool_threads": 4, "stop_seconds": 0.1}
+        async with running(jobs, books.url, queues={"default": 20}, **settings) as it:
+            return await it.farewell()
+
+    farewell = play(scenario())
+    assert (farewell.replace, farewell.threads_left) == (True, 2)
+    assert books.states() == {"dead": 2}
+
+
 def test_a_worker_that_stops_hands_back_what_has_no_timeout_and_calls_nothing_timed_out(
     books: Books,
 ) -> None:
