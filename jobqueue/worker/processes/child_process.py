@@ -245,9 +245,11 @@ class ChildProcess(asyncio.Protocol):
             try:
                 what, *parts = orjson.loads(one)
             except (ValueError, TypeError):
-                return self.kill("said what no child says: its code wrote where it should not")
+                self.kill("said what no child says: its code wrote where it should not")
+                if self._transport is not None:
+                    self._transport.abort()  # nothing that follows is to be trusted
+                return
             self._hear(what, *parts)
-        return None
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it is over either way
         """See to it that a process that has hung up ends."""
@@ -270,6 +272,7 @@ class ChildProcess(asyncio.Protocol):
     def _ended(self, number: int, fields: dict[str, Any], why_leave: str | None) -> None:
         if not self.pending or self.pending[0].number != number:
             return  # of one that is given up
+        how = outcome(fields)  # raises for what no child says; then the job ends with the child
         call = self.pending.popleft()
         call.child = None
         self._ahead_seconds = self._ahead_seconds - call.expected_seconds if self.pending else 0.0
@@ -283,7 +286,7 @@ class ChildProcess(asyncio.Protocol):
         if self.used_up:
             self.leave()
         self._next_begins()
-        self._owner.has_ended(call, outcome(fields))
+        self._owner.has_ended(call, how)
 
     def _next_begins(self) -> None:
         if self.pending:
