@@ -175,6 +175,7 @@ class Worker:
         }
         self._leader = Leader(self._claims, self._leads, duties)
         self._replace = False
+        self._told = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -198,13 +199,13 @@ class Worker:
             "worker %s: %s are lost to jobs that do not stop; it drains, to be replaced by another",
             *(self._lease.name, what),
         )
-        if not self._stop.is_set():
-            self.stop()
+        self._stop.set()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
-        if self._stop.is_set():
+        if self._told:
             self._hurry.set()
+        self._told = True
         self._stop.set()
 
     async def run(self) -> Farewell:
