@@ -40,6 +40,7 @@ PROGRAM = "jobqueue.worker.processes.child"
 LEAVE_SECONDS = 5.0
 # How long after a child's end its last messages may be on their way.
 LAST_SECONDS = 1.0
+CHUNK_BYTES = 65_536
 # Jobs in one child at most, the running one included.
 MOST_PENDING = 64
 # A job waits in a child's hand only behind jobs that are done in so long, as they are known.
@@ -111,6 +112,7 @@ class ChildProcess(asyncio.Protocol):
     async def start(self) -> None:
         """Start the process. Raises OSError if that is not possible."""
         data, far_data = _way()
+        self._data = data
         self._tokens, self._far_tokens = _way()
         self._control, far_control = _way()
         reading, writing = os.pipe()
@@ -251,13 +253,21 @@ class ChildProcess(asyncio.Protocol):
                 return
             self._hear(what, *parts)
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it is over either way
+    def connection_lost(self, exc: Exception | None) -> None:
         """See to it that a process that has hung up ends."""
+        if exc is not None:
+            self._hear_the_rest()
         self._hung_up = True
         if self._exit_code is None:
             self._after(LAST_SECONDS, partial(self.kill, "closed its connection"))
         else:
             self._finish()
+
+    def _hear_the_rest(self) -> None:
+        """Read what a dead child has said, when it was found dead by being written to."""
+        with suppress(OSError):
+            while chunk := self._data.recv(CHUNK_BYTES, socket.MSG_DONTWAIT):
+                self.data_received(chunk)
 
     def _hear(self, what: str, *parts: Any) -> None:  # noqa: ANN401
         if what == "ready":

@@ -173,7 +173,8 @@ class Processes:
 
     def has_ended(self, call: Call, how: Outcome) -> None:
         """Hand on how a job ended, and give its child another."""
-        self._measure(call.job.task, how.seconds)
+        if how.seconds:  # it has begun
+            self._measure(call.job.task, how.seconds)
         call.end(how)
         self._fill_soon()
 
