@@ -61,7 +61,7 @@ class Runner:
     holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
         starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
-    lost: called with a queue half of whose slots are lost.
+    lost: called with what is half lost, in words: a queue's slots, or the room of a pool.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Runner:
         stop_seconds: float,
         holds: Callable[[], bool],
         wake: asyncio.Event,
-        lost: Callable[[Line], None],
+        lost: Callable[[str], None],
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
         self.rooms = Rooms(tasks, pools)
@@ -301,7 +301,15 @@ class Runner:
         if not self._running:
             self._idle.set()
         if line.lost * 2 >= line.concurrency:
-            self._too_many_lost(line)
+            self._too_many_lost(f"{line.lost} of {line.concurrency} slots of queue {job.queue}")
+        elif (room := self._pool(attempt).most(self._tasks[job.task])) is not None:
+            self._look_at_room(self._tasks[job.task].pool, room)
+
+    def _look_at_room(self, pool: str, room: int) -> None:
+        """See whether too little is left of a pool that has less room than there are slots."""
+        lost = sum(1 for attempt in self._lost if self._tasks[attempt.job.task].pool == pool)
+        if lost * 2 >= room:
+            self._too_many_lost(f"{lost} of {room} places of pool {pool!r}")
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
         if self._lost.pop(attempt, None) is None:

@@ -28,7 +28,6 @@ from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
-from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
@@ -170,6 +169,7 @@ class Worker:
             resigned=self._leader.called,
         )
         self._replace = False
+        self._told = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -184,23 +184,22 @@ class Worker:
         attempt.began = perf_counter()
         self._runner.begun(attempt)
 
-    def _lost_slots(self, line: Line) -> None:
-        """Make room for a worker whose slots are all there."""
+    def _lost_slots(self, what: str) -> None:
+        """Make room for a worker whose slots are all there. what: is lost, in words."""
         if self._replace:
             return
         self._replace = True
         log.error(
-            "worker %s: %d of %d slots of queue %s are lost to jobs that do not stop; "
-            "it drains, to be replaced by another",
-            *(self._lease.name, line.lost, line.concurrency, line.queue),
+            "worker %s: %s are lost to jobs that do not stop; it drains, to be replaced by another",
+            *(self._lease.name, what),
         )
-        if not self._stop.is_set():
-            self.stop()
+        self._stop.set()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
-        if self._stop.is_set():
+        if self._told:
             self._hurry.set()
+        self._told = True
         self._stop.set()
 
     async def run(self) -> Farewell:
