@@ -39,6 +39,7 @@ class Lease:
     tasks: that the worker has, for the books.
     lost: called when the lease had expired and the worker was entered anew, under another id.
     renewed: called when the lease was in doubt and turned out to last.
+    lost_slots: gives how many slots are lost to jobs that do not stop; heartbeats tell.
     """
 
     def __init__(
@@ -46,14 +47,17 @@ class Lease:
         link: Link,
         settings: WorkerSettings,
         tasks: Sequence[str],
+        *,
         lost: Callable[[], None],
         renewed: Callable[[], None],
+        lost_slots: Callable[[], int],
     ) -> None:
         self._link = link
         self._settings = settings
         self._tasks = tasks
         self._lost = lost
         self._renewed = renewed
+        self._lost_slots = lost_slots
         self._ends = 0.0
         self._doubt = asyncio.Event()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
@@ -94,7 +98,10 @@ class Lease:
     def renewal(self) -> Statement[int]:
         """Give the statement that renews the lease; no row: it was lost."""
         return workers.heartbeat(
-            self.worker_id, lease_seconds=self._settings.lease_seconds, draining=self.draining
+            self.worker_id,
+            lease_seconds=self._settings.lease_seconds,
+            draining=self.draining,
+            lost_slots=self._lost_slots(),
         )
 
     def was_renewed(self, asked: float) -> None:

@@ -113,6 +113,11 @@ class Runner:
         """Coroutines that were cancelled and run on regardless."""
         return len(self._running) + len(self._lost)
 
+    @property
+    def lost_slots(self) -> int:
+        """Slots held by jobs that are ended in the books and run on."""
+        return len(self._lost)
+
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}

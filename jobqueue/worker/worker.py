@@ -111,8 +111,9 @@ class Worker:
         self._acker = Acker(self._acks)
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
-            self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
-        )
+            self._claims, settings, list(jobs.tasks), lost=self._lost_lease,
+            renewed=self._renewed_lease, lost_slots=lambda: self._runner.lost_slots,
+        )  # fmt: skip
         self._progress = Progress(self._acks)
         self._lifespans = Lifespans(jobs.hooks.lifespans)
         self._watchdog = Watchdog(

@@ -33,6 +33,10 @@ def errors(books: Books, job: object) -> list[str]:
     return [error["error"] for error in books.job(job).errors or []]  # type: ignore[arg-type]
 
 
+def lost_slots(books: Books) -> list[int]:
+    return [lost for (lost,) in books.rows("SELECT lost_slots FROM jobqueue.workers")]
+
+
 def test_a_coroutine_is_cancelled_when_its_time_is_over_and_tried_again(books: Books) -> None:
     jobs = JobQueue()
     attempts: list[int] = []
@@ -113,14 +117,16 @@ def test_a_coroutine_that_swallows_its_timeout_loses_its_slot_until_it_ends(
     job = stubborn.enqueue(books.connection)
 
     async def scenario() -> None:
-        async with running(jobs, books.url, stop_seconds=0.2) as it:
+        async with running(jobs, books.url, stop_seconds=0.2, lease_seconds=3) as it:
             await auntil(lambda: books.state(job) == "dead", what="it is ended in the books")
+            await auntil(lambda: lost_slots(books) == [1], what="it is counted in the books")
             mails = mail.enqueue_many(books.connection, [{}] * 20)
             await auntil(lambda: books.unfinished() == 0, what="its neighbours are untouched")
             assert {books.state(one) for one in mails} == {"completed"}
             assert "lost of queue default: 1 of 10 slots" in caplog.text
             release.set()
             await auntil(lambda: "has ended after all" in caplog.text, what="its end is told")
+            await auntil(lambda: lost_slots(books) == [0], what="it is no longer counted")
             assert not it.task.done()
 
     with caplog.at_level(logging.WARNING):
