@@ -17,6 +17,7 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
 from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement
+from jobqueue.worker.background import is_set
 from jobqueue.worker.clock import clock
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
@@ -70,7 +71,7 @@ class Lease:
         It can only be too careful: the lease is counted from before it was asked for. Source:
         Gray and Cheriton, "Leases", 1989.
         """
-        if self.lasts():
+        if clock() < self._ends:
             return True
         self._doubt.set()
         return False
@@ -162,8 +163,7 @@ class Lease:
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubt.wait(), self._settings.heartbeat_seconds)
+            await is_set(self._doubt, seconds=self._settings.heartbeat_seconds)
             try:
                 await self.beat()
             except psycopg.Error as error:

@@ -32,6 +32,9 @@ LONGEST_WAIT_SECONDS = 0.1
 # How long a cancelled coroutine may take to end when the worker does.
 LAST_SECONDS = 1.0
 
+# A task begins a moment after it was made, and the worker may be frozen in it.
+BEGINS_LATER = sys.version_info < (3, 12)
+
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
 NOT_BEGUN = Ending(UNSTARTED)
 
@@ -40,7 +43,7 @@ class Plan(NamedTuple):
     """What is to be known of a task for each of its jobs, at hand.
 
     run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
-    attempt's start; or else the pool says when it begins.
+    attempt's start; or else the pool says when it begins. limited: whether its pool may be full.
     """
 
     task: Task[..., Any]
@@ -48,6 +51,7 @@ class Plan(NamedTuple):
     history: bool
     timed: bool
     at_once: bool
+    limited: bool
 
 
 class Runner:
@@ -211,7 +215,7 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
-        if self.rooms.matter:
+        if plan.limited:
             if not self.rooms.free(plan.task):
                 self._acker.not_completed(job, UNSTARTED)
                 return
@@ -241,8 +245,10 @@ class Runner:
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
             current_attempt.set(attempt)
-            # A task begins a moment after it was made, and the worker may have been frozen in it.
-            ending = await plan.run(plan.task, attempt) if self._holds() else NOT_BEGUN
+            if BEGINS_LATER and not self._holds():
+                ending = NOT_BEGUN
+            else:
+                ending = await plan.run(plan.task, attempt)
             seconds = perf_counter() - attempt.began
             if attempt.given_up:
                 self._stopped_after_all(line, attempt)
@@ -260,7 +266,7 @@ class Runner:
         """Free the slot of an attempt that has ended, for the next one."""
         if self.stops.any:
             self.stops.ended(attempt)
-        if self.rooms.matter:
+        if plan.limited:
             self.rooms.leave(plan.task)
         line.running -= 1
         self._fill(line)
@@ -354,7 +360,8 @@ class Runner:
 
 
 def _plan(task: Task[..., Any], pool: Pool) -> Plan:
-    return Plan(task, pool.run, task.history, task.timeout is not None, not pool.tells_begin)
+    timed, at_once = task.timeout is not None, not pool.tells_begin
+    return Plan(task, pool.run, task.history, timed, at_once, pool.most(task) is not None)
 
 
 def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:

@@ -21,7 +21,7 @@ from jobqueue.store import workers
 from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_async_hooks
-from jobqueue.worker.background import Background, first_of
+from jobqueue.worker.background import Background, end, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.code_schedules import identity, place_schedules
@@ -228,7 +228,10 @@ class Worker:
             self._cancels.run(),
             self._progress.run(),
             warn_of_unknown_tasks(
-                self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
+                self._claims,
+                settings=self._settings,
+                tasks=list(self._jobs.tasks),
+                busy=lambda: self._runner.running > 0,
             ),
         ]
         if self._settings.maintenance:
@@ -281,8 +284,7 @@ class Worker:
         await asyncio.wait([arriving, stopped], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not arriving.done():
-            arriving.cancel()
-            await asyncio.wait([arriving])
+            await end([arriving])
             await self._close_links()
             return False
         try:
