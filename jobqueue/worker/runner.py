@@ -223,11 +223,11 @@ class Runner:
         line.running += 1
         if self._watchdog.asleep:
             self._watchdog.wake()
+        loop = asyncio.get_running_loop()
         attempt = Attempt(
-            job, self._connections, perf_counter(), self._report, plan.history,
-            loop=asyncio.get_running_loop(),
-        )  # fmt: skip
-        running = _begin(self._attempt(line, plan, attempt), self._context.copy())
+            job, self._connections, perf_counter(), self._report, plan.history, loop=loop
+        )
+        running = _begin(self._attempt(line, plan, attempt), loop, self._context.copy())
         if not running.done():
             self._running[attempt] = running
             self._idle.clear()
@@ -245,6 +245,9 @@ class Runner:
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
             current_attempt.set(attempt)
+            if BEGINS_LATER:
+                # The time before is not the task's: who took it for that would claim too little.
+                attempt.began = perf_counter()
             if BEGINS_LATER and not self._holds():
                 ending = NOT_BEGUN
             else:
@@ -364,9 +367,10 @@ def _plan(task: Task[..., Any], pool: Pool) -> Plan:
     return Plan(task, pool.run, task.history, timed, at_once, pool.most(task) is not None)
 
 
-def _begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
+def _begin(
+    attempt: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context
+) -> asyncio.Task[None]:
     """Start `attempt` as a task in `context`; it runs to its first wait at once if it can."""
-    loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
         return asyncio.Task(attempt, loop=loop, context=context, eager_start=True)
     return loop.create_task(attempt, context=context)
