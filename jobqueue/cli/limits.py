@@ -48,7 +48,9 @@ def set_limit(
     name: Name,
     rate: Annotated[
         str | None,
-        typer.Option(metavar="N/TIME", help="So many starts in a while: 50/1s.", show_default=False),
+        typer.Option(
+            metavar="N/TIME", help="So many starts in a while: 50/1s.", show_default=False
+        ),
     ] = None,
     burst: Annotated[
         int | None,
@@ -122,9 +124,7 @@ def release(name: Name, database_url: DatabaseUrl = None) -> None:
 
 def limit_queue(
     queue: Annotated[str, typer.Argument(help="The queue's name.", show_default=False)],
-    amount: Annotated[
-        str, typer.Argument(metavar="N", help="So many at once; none for no limit.")
-    ],
+    amount: Annotated[str, typer.Argument(metavar="N", help="So many at once; none for no limit.")],
     database_url: DatabaseUrl = None,
 ) -> None:
     """Limit how many jobs of a queue run at once, by all workers together."""

@@ -183,6 +183,7 @@ class JobQueue:
             options = options.using({"idempotency_key": idempotency_key})
         if unique is not None:
             options = options.using({"unique": unique})
+
         def register(function: Callable[P, R]) -> Task[P, R]:
             task_name = name or getattr(function, "__name__", "")
             check_taskable(task_name, function)

@@ -143,7 +143,9 @@ FlowKeys = tuple[str, str]
 def check_limit_name(name: object) -> str:
     """Give `name` back if it can be a limit's. Raises ConfigurationError."""
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or "\x00" in name:
-        raise ConfigurationError(f"limit {name!r}: a name is text of 1 to {LONGEST_NAME} characters")
+        raise ConfigurationError(
+            f"limit {name!r}: a name is text of 1 to {LONGEST_NAME} characters"
+        )
     return name
 
 

@@ -21,7 +21,7 @@ from jobqueue.store import workers
 from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_async_hooks
-from jobqueue.worker.background import Background, first_of
+from jobqueue.worker.background import Background, end, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.code_limits import place_limits
@@ -31,7 +31,6 @@ from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
-from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
@@ -119,8 +118,9 @@ class Worker:
         database_clock = DatabaseClock()
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
-            self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
-        )
+            self._claims, settings, list(jobs.tasks), lost=self._lost_lease,
+            renewed=self._renewed_lease, lost_slots=lambda: self._runner.lost_slots,
+        )  # fmt: skip
         self._progress = Progress(self._acks)
         self._lifespans = Lifespans(jobs.hooks.lifespans)
         self._watchdog = Watchdog(
@@ -167,9 +167,7 @@ class Worker:
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
-        self._places = Places(
-            self._claims, self._lease, self._runner.lines, self._runner.renewed
-        )
+        self._places = Places(self._claims, self._lease, self._runner.lines, self._runner.renewed)
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
@@ -183,6 +181,7 @@ class Worker:
             resigned=self._leader.called,
         )
         self._replace = False
+        self._told = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -197,23 +196,22 @@ class Worker:
         attempt.began = perf_counter()
         self._runner.begun(attempt)
 
-    def _lost_slots(self, line: Line) -> None:
-        """Make room for a worker whose slots are all there."""
+    def _lost_slots(self, what: str) -> None:
+        """Make room for a worker whose slots are all there. what: is lost, in words."""
         if self._replace:
             return
         self._replace = True
         log.error(
-            "worker %s: %d of %d slots of queue %s are lost to jobs that do not stop; "
-            "it drains, to be replaced by another",
-            *(self._lease.name, line.lost, line.concurrency, line.queue),
+            "worker %s: %s are lost to jobs that do not stop; it drains, to be replaced by another",
+            *(self._lease.name, what),
         )
-        if not self._stop.is_set():
-            self.stop()
+        self._stop.set()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
-        if self._stop.is_set():
+        if self._told:
             self._hurry.set()
+        self._told = True
         self._stop.set()
 
     async def run(self) -> Farewell:
@@ -243,7 +241,10 @@ class Worker:
             self._gatekeeper.run(),
             self._places.run(),
             warn_of_unknown_tasks(
-                self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
+                self._claims,
+                settings=self._settings,
+                tasks=list(self._jobs.tasks),
+                busy=lambda: self._runner.running > 0,
             ),
         ]
         if self._settings.maintenance:
@@ -296,8 +297,7 @@ class Worker:
         await asyncio.wait([arriving, stopped], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not arriving.done():
-            arriving.cancel()
-            await asyncio.wait([arriving])
+            await end([arriving])
             await self._close_links()
             return False
         try:

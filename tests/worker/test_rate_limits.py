@@ -126,9 +126,7 @@ def test_a_rate_and_a_concurrency_limit_are_kept_together(books: Books) -> None:
     jobs = JobQueue()
     ran: list[Ran] = []
 
-    @jobs.task(
-        rate_limit=RateLimit("api", 30, per=0.3), concurrency=Concurrency(2, key="key")
-    )
+    @jobs.task(rate_limit=RateLimit("api", 30, per=0.3), concurrency=Concurrency(2, key="key"))
     async def work(number: int, key: str) -> None:
         began = time.monotonic()
         await asyncio.sleep(0.01)
