@@ -70,7 +70,7 @@ def limits(_: Options) -> Group:
 def _keys(bench: Bench) -> float:
     with (
         bench.server.fresh("limits") as url,
-        Drain.on(url, note_run_by_key, bench.folder) as drain,
+        Drain.on(url, note_run_by_key, bench.folder, keys=KEYS) as drain,
     ):
         drain.enqueue(JOBS)
         with drain.workers(url, most_runs=JOBS):

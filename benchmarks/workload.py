@@ -76,7 +76,7 @@ KEYS = 10_000
 
 
 @jobs.task(concurrency=Concurrency(1, key="key"))
-async def note_run_by_key(number: int, key: int | None = None) -> None:
+async def note_run_by_key(number: int, key: int) -> None:  # noqa: ARG001 - read by its limit
     """Run on the event loop, one of each key at once."""
     _note(number)
 
