@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.limits import Concurrency, Flow, RateLimit, check_limit_name, check_whole
 
@@ -40,7 +38,7 @@ class Limits:
             return None
         return Flow(own, its_key, rate, rate_key, weight)
 
-    def _concurrency(self, task: str, limit: Any) -> tuple[str | None, str | None]:
+    def _concurrency(self, task: str, limit: object) -> tuple[str | None, str | None]:
         if limit is None:
             return None, None
         if not isinstance(limit, Concurrency):
@@ -51,7 +49,7 @@ class Limits:
         self._declare(name, limit)
         return name, limit.key
 
-    def _rate(self, task: str, limit: Any) -> tuple[str | None, str | None]:
+    def _rate(self, task: str, limit: object) -> tuple[str | None, str | None]:
         if limit is None:
             return None, None
         if isinstance(limit, RateLimit):
@@ -63,7 +61,12 @@ class Limits:
                 "...), or the name of a limit"
             )
         known = self.declared.setdefault(check_limit_name(limit), None)
-        return limit, known.key if isinstance(known, RateLimit) else None
+        if isinstance(known, Concurrency):
+            raise ConfigurationError(
+                f"task {task!r}: rate_limit {limit!r}: declared as {known!r}, which is no rate; "
+                "give one of them another name"
+            )
+        return limit, None if known is None else known.key
 
     def _declare(self, name: str, limit: RateLimit | Concurrency) -> None:
         known = self.declared.get(name)
@@ -72,4 +75,16 @@ class Limits:
                 f"limit {name!r}: declared as {known!r} and as {limit!r}; "
                 "make it once and use it for both"
             )
+        if name in self.declared and known is None:
+            # Tasks that name it have taken it for a rate, without a key.
+            if isinstance(limit, Concurrency):
+                raise ConfigurationError(
+                    f"limit {name!r}: {limit!r} is no rate, and tasks name it as their rate_limit; "
+                    "give one of them another name"
+                )
+            if limit.key is not None:
+                raise ConfigurationError(
+                    f"limit {name!r}: has the key {limit.key!r}, and tasks above it name it only; "
+                    "declare it before them"
+                )
         self.declared[name] = limit

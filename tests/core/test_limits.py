@@ -54,6 +54,23 @@ def test_a_name_has_one_rule():
         jobs.task(name="three", rate_limit=RateLimit("api", 6))(lambda: None)
 
 
+def test_a_name_is_of_a_rate_or_of_a_concurrency_limit():
+    jobs = JobQueue()
+    jobs.task(name="one", concurrency=Concurrency(1, name="crm"))(lambda: None)
+    with pytest.raises(ConfigurationError, match="which is no rate"):
+        jobs.task(name="two", rate_limit="crm")(lambda: None)
+    jobs.task(name="three", rate_limit="api")(lambda: None)
+    with pytest.raises(ConfigurationError, match="is no rate"):
+        jobs.task(name="four", concurrency=Concurrency(1, name="api"))(lambda: None)
+
+
+def test_a_limit_with_a_key_is_declared_before_it_is_named():
+    jobs = JobQueue()
+    jobs.task(name="one", rate_limit="api")(lambda: None)
+    with pytest.raises(ConfigurationError, match="declare it before them"):
+        jobs.task(name="two", rate_limit=RateLimit("api", 5, key="tenant"))(lambda tenant: None)
+
+
 def test_a_key_is_an_argument_of_the_task():
     jobs = JobQueue()
     with pytest.raises(TaskError, match="'tenant' of its limit is not among its arguments"):
