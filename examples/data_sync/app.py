@@ -18,11 +18,15 @@ jobs = JobQueue()
 crm_limit = RateLimit("crm", 50, per=1.1)
 
 
+def _record(record_id: int) -> str:
+    return str(record_id)
+
+
 # A record that waits already is not enqueued again, whoever asks.
 @jobs.task(
     queue="sync",
     rate_limit=crm_limit,
-    unique=Unique.skip(lambda record_id: str(record_id)),
+    unique=Unique.skip(_record),
 )
 async def sync_record(record_id: int, source: str) -> None:
     """Write a record as the CRM has it now; again does no harm."""

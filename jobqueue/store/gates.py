@@ -81,7 +81,7 @@ def admit() -> Statement[Admitted]:
 
 
 def put_under(outcomes: str) -> Statement[str]:
-    """Send claimed jobs that are under limits to their gates, given as JSON. Rows: the stale ids."""
+    """Send claimed jobs under limits to their gates. outcomes: JSON. Rows: the stale ids."""
     return Statement(sql("gates/put_under"), {"outcomes": outcomes}, first)
 
 

@@ -13,6 +13,7 @@ from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import is_set
+from jobqueue.worker.clock import clock
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
@@ -121,7 +122,7 @@ class Claimer:
             await self._rest(frozenset(wanted))
 
     async def _claim(self, wanted: dict[str, int]) -> list[Claimed]:
-        began = perf_counter()
+        began, sent_at = perf_counter(), clock()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
             claims.claim(self._lease.worker_id, wanted, self._runner.rooms.claimable(), stretches)
@@ -129,7 +130,7 @@ class Claimer:
         now = perf_counter()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
-        self._database_clock.learn(look.moment, now - began)
+        self._database_clock.learn(look.moment, sent_at)
         empty = wanted.keys() - {job.queue for job in look.jobs}
         again = now + max(EMPTY_SECONDS, EMPTY_SECONDS_EACH * len(empty))
         for queue in wanted:

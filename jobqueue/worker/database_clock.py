@@ -23,8 +23,12 @@ class DatabaseClock:
         self._before = (-inf, inf)
         self._began = -inf
 
-    def learn(self, moment: float, sent_seconds_ago: float) -> None:
-        """Take in a moment of the database, in seconds since 1970, whose answer came just now."""
+    def learn(self, moment: float, sent_at: float) -> None:
+        """Take in a moment of the database, in seconds since 1970, whose answer is here.
+
+        sent_at: when its statement was sent, by our clock. However long it is since the answer
+        came, the bounds hold.
+        """
         now = clock()
         if now - self._began > GENERATION_SECONDS:
             fresh = now - self._began < 2 * GENERATION_SECONDS
@@ -32,7 +36,7 @@ class DatabaseClock:
             self._newest = (-inf, inf)
             self._began = now
         least, most = self._newest
-        self._newest = (max(least, moment - now), min(most, moment - now + sent_seconds_ago))
+        self._newest = (max(least, moment - now), min(most, moment - sent_at))
 
     def bounds(self) -> tuple[float, float]:
         """Give the earliest and the latest that the database's clock may show now."""

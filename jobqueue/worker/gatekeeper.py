@@ -19,6 +19,8 @@ log = logging.getLogger("jobqueue.worker")
 FLOWING_SECONDS = 5.0
 # Between looks, however much there is to do: the claims want the server too.
 SHORTEST_PAUSE_SECONDS = 0.002
+# While they flow: an enqueue notifies nobody as long as every worker is awake.
+LONGEST_PAUSE_SECONDS = 0.05
 
 
 class Gatekeeper:
@@ -66,6 +68,10 @@ class Gatekeeper:
                 continue
             if admitted.jobs:
                 self._wake.set()
-            flowing = monotonic() < self._flows_until
-            pause = admitted.pause if flowing else None
+            if monotonic() >= self._flows_until:
+                pause = None
+            elif admitted.pause is None:
+                pause = LONGEST_PAUSE_SECONDS
+            else:
+                pause = min(admitted.pause, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)

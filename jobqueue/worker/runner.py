@@ -297,7 +297,7 @@ class Runner:
             if BEGINS_LATER:
                 # The time before is not the task's: who took it for that would claim too little.
                 attempt.began = perf_counter()
-            if BEGINS_LATER and not self._holds():
+            if BEGINS_LATER and not self._still_may_begin(attempt.job):
                 ending = NOT_BEGUN
             else:
                 ending = await plan.run(plan.task, attempt)
@@ -313,6 +313,10 @@ class Runner:
         finally:
             self._running.pop(attempt, None)
             self._free(line, plan, attempt)
+
+    def _still_may_begin(self, job: Claimed) -> bool:
+        """Whether an attempt may begin now that was let begin a moment ago."""
+        return self._holds() and (not job.starts_at or self._paced.on_time(job))
 
     def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         """Free the slot of an attempt that has ended, for the next one."""

@@ -417,6 +417,8 @@ DECLARE
     present double precision := date_part('epoch', clock_timestamp());
     window_seconds double precision := rule.per_seconds + slack;
     known jobqueue.rates;
+    stands_alone boolean;
+    per_window integer := 1;  -- starts that a window has room for, at their pace
     pace double precision;
     earliest double precision;
     at_once bigint := 1;  -- how many may start in the first moment
@@ -433,11 +435,11 @@ BEGIN
     RETURNING one.* INTO known;
 
     -- One that weighs more than half of all stands alone.
-    IF known.heaviest * 2 > rule.amount AND known.heaviest > 1 THEN
-        pace := window_seconds;
-    ELSE
-        pace := window_seconds / (rule.amount - known.heaviest + 1);
+    stands_alone := known.heaviest > 1 AND known.heaviest::bigint * 2 > rule.amount;
+    IF NOT stands_alone THEN
+        per_window := rule.amount - known.heaviest + 1;
     END IF;
+    pace := window_seconds / per_window;
     -- A little later than now: it has to be claimed first.
     earliest := greatest(present + 0.01, known.free_at);
     IF greatest(known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')))
@@ -446,7 +448,8 @@ BEGIN
         earliest := greatest(
             known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')));
     ELSIF earliest > known.free_at THEN
-        at_once := least(rule.burst, floor(least((earliest - known.free_at) / pace, 1e9)) + 1);
+        at_once := least(
+            rule.burst, per_window, floor(least((earliest - known.free_at) / pace, 1e9)) + 1);
     END IF;
     places := greatest(
         least(at_once, most),
@@ -469,7 +472,7 @@ BEGIN
         SELECT id, queue, weight, (sum(units) OVER (ORDER BY priority, run_at, id)) - units AS before,
                units
         FROM (
-            SELECT *, CASE WHEN known.heaviest * 2 > rule.amount THEN 1 ELSE weight END AS units
+            SELECT *, CASE WHEN stands_alone THEN 1 ELSE weight END AS units
             FROM next
         ) AS one
     ),
@@ -535,6 +538,36 @@ LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
         RETURNING job.queue
     )
     SELECT count(*), array_agg(DISTINCT queue) FROM through
+$body$;
+
+-- Let through who waits here for a limit of the other kind: a name has one, and that is kept.
+CREATE FUNCTION jobqueue.admit_others(
+    rule jobqueue.limits, most integer, OUT admitted integer, OUT queues text[]
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    IF rule.kind = 'concurrency' THEN
+        SELECT * INTO admitted, queues FROM jobqueue.admit_at_will(rule.name, most);
+        RETURN;
+    END IF;
+    WITH through AS (
+        UPDATE jobqueue.jobs AS job
+        SET state = CASE WHEN job.rate IS NULL THEN 'available' ELSE 'gated' END,
+            concurrency = NULL, concurrency_key = NULL, admitted_at = clock_timestamp()
+        WHERE job.id = ANY (ARRAY(
+            SELECT next.id FROM jobqueue.jobs AS next
+            WHERE next.concurrency = rule.name AND next.state = 'gated' AND next.holds IS NULL
+            ORDER BY next.concurrency_key, next.priority, next.run_at, next.id
+            LIMIT most FOR UPDATE SKIP LOCKED))
+        RETURNING job.queue, job.rate, job.rate_key
+    ),
+    onward AS (
+        INSERT INTO jobqueue.gate_calls (name, key)
+        SELECT DISTINCT rate, rate_key FROM through WHERE rate IS NOT NULL
+    )
+    SELECT count(*), array_agg(DISTINCT queue) FILTER (WHERE rate IS NULL)
+    INTO admitted, queues FROM through;
+END
 $body$;
 
 -- Admit at the keys of one rate that were called, or have become due.
@@ -640,14 +673,20 @@ BEGIN
         END IF;
         admitted := admitted + part.admitted;
         queues := queues || part.queues;
+        SELECT * INTO part FROM jobqueue.admit_others(rule, most);
+        admitted := admitted + part.admitted;
+        queues := queues || part.queues;
+        pause := least(pause, CASE WHEN part.admitted >= most THEN 0 END);
     END LOOP;
     queues := ARRAY(SELECT DISTINCT one.queue FROM unnest(queues) AS one (queue));
     FOREACH woken IN ARRAY queues LOOP
         PERFORM jobqueue.wake(woken);
     END LOOP;
-    pause := least(pause, greatest(0, (
-        SELECT min(one.look_at) FROM jobqueue.rates AS one WHERE one.look_at IS NOT NULL
-    ) - date_part('epoch', clock_timestamp())));
+    -- No row, no look: greatest() would make a zero of that.
+    pause := least(pause, (
+        SELECT greatest(one.look_at - date_part('epoch', clock_timestamp()), 0)
+        FROM jobqueue.rates AS one WHERE one.look_at IS NOT NULL
+        ORDER BY one.look_at LIMIT 1));
 END
 $body$;
 
@@ -1009,7 +1048,8 @@ ALTER FUNCTION jobqueue.enqueue_gated_v1 SECURITY DEFINER;
 ALTER FUNCTION jobqueue.wake_gatekeeper SECURITY DEFINER;
 REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits, jobqueue.call_gates,
     jobqueue.admit, jobqueue.admit_called, jobqueue.admit_in_turn, jobqueue.admit_rate,
-    jobqueue.admit_at_pace, jobqueue.admit_at_will, jobqueue.call_all_keys, jobqueue.prune_rates,
+    jobqueue.admit_at_pace, jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,
+    jobqueue.prune_rates,
     jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places FROM PUBLIC;
 
 -- Who could enqueue or work until now still can.
@@ -1026,7 +1066,8 @@ BEGIN
             ('EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits,'
                 ' jobqueue.call_gates, jobqueue.admit, jobqueue.admit_called,'
                 ' jobqueue.admit_in_turn, jobqueue.admit_rate, jobqueue.admit_at_pace,'
-                ' jobqueue.admit_at_will, jobqueue.call_all_keys, jobqueue.prune_rates,'
+                ' jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,'
+                ' jobqueue.prune_rates,'
                 ' jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places')
         ) AS given (rights)
         JOIN pg_catalog.pg_class AS class ON class.oid = 'jobqueue.job_history'::regclass

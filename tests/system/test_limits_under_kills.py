@@ -1,4 +1,4 @@
-"""Limits under load and kills: what was recorded outside the database keeps to every one of them."""
+"""Limits under load and kills: what was recorded outside the database keeps to every one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Concurrency limits: how many jobs of a key run at once, across workers, and what is never stuck."""
+"""Concurrency limits: how many jobs of a key run at once, across workers; nothing is stuck."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_full_key_hides_no_job_of_another(books: Books) -> None:
 
 def test_jobs_from_sql_and_from_schedules_are_put_under_the_limit_too(books: Books) -> None:
     jobs = JobQueue()
-    work, ran = recording(jobs, concurrency=Concurrency(1, key="key"))
+    _, ran = recording(jobs, concurrency=Concurrency(1, key="key"))
     for number in range(20):
         books.rows(
             "SELECT jobqueue.enqueue_v1('work', jsonb_build_object('number', %s::int, 'key', 'a'))",
@@ -245,6 +245,23 @@ def test_a_changed_limit_takes_effect_at_once_and_a_removed_one_lets_all_go(book
     play(scenario())
 
 
+def test_jobs_under_a_name_that_is_of_the_other_kind_pass(books: Books) -> None:
+    jobs = JobQueue()
+    work, ran = recording(jobs, concurrency=Concurrency(1, key="key"))
+    books.rows(
+        "INSERT INTO jobqueue.limits (name, kind, amount, per_seconds)"
+        " VALUES ('work', 'rate', 1, 60)"
+    )
+    work.enqueue_many(books.connection, [{"number": n, "key": "a"} for n in range(5)])
+
+    async def scenario() -> None:
+        async with running(jobs, books.url):
+            await auntil(lambda: books.unfinished() == 0, what="all jobs end")
+
+    play(scenario())
+    assert len(ran) == 5
+
+
 def test_unique_keys_and_concurrency_keys_go_together(books: Books) -> None:
     jobs = JobQueue()
     work, ran = recording(
@@ -305,7 +322,7 @@ def test_keys_take_turns_where_that_is_asked_for(books: Books) -> None:
     # Twenty of its turns: as many of the crowd, three times as many of the heavy one, and what was
     # let through ahead.
     assert until_small_is_done.count("crowd") <= 40
-    assert 40 <= until_small_is_done.count("heavy")
+    assert until_small_is_done.count("heavy") >= 40
 
 
 def test_a_limited_queue_runs_so_many_at_once_on_all_workers_together(books: Books) -> None:

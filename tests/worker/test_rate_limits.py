@@ -1,4 +1,4 @@
-"""Rate limits: how many jobs start in any window, across workers; holds; what happens to what waits."""
+"""Rate limits: how many jobs start in any window, across workers; holds; what waits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def drained(books: Books, jobs: JobQueue, workers: int = 2, **settings: Any) -> 
     async def scenario() -> None:
         async with running(jobs, books.url, **settings):
             if workers == 1:
-                return await auntil(lambda: books.unfinished() == 0, what="all jobs end")
+                await auntil(lambda: books.unfinished() == 0, what="all jobs end")
+                return
             async with running(jobs, books.url, **settings):
                 await auntil(lambda: books.unfinished() == 0, what="all jobs end")
 
@@ -87,11 +88,12 @@ def test_each_key_has_a_bucket_of_its_own(books: Books) -> None:
     check_rate(ran, amount=5, per=0.5)
 
 
-def test_jobs_count_for_their_weight(books: Books) -> None:
+@pytest.mark.parametrize("burst", [1, 20])
+def test_jobs_count_for_their_weight(books: Books, burst: int) -> None:
     jobs = JobQueue()
     ran: list[Ran] = []
 
-    @jobs.task(rate_limit=RateLimit("api", 20, per=0.4))
+    @jobs.task(rate_limit=RateLimit("api", 20, per=0.4, burst=burst))
     async def work(number: int, weight: int) -> None:
         began = time.monotonic()
         ran.append(Ran(number, "", began, began, weight))
@@ -101,6 +103,23 @@ def test_jobs_count_for_their_weight(books: Books) -> None:
         work.using(weight=weight).enqueue(books.connection, number=number, weight=weight)
     drained(books, jobs)
     assert len(ran) == 40
+    check_rate(ran, amount=20, per=0.4)
+
+
+def test_a_burst_of_heavy_jobs_is_no_more_than_the_limit(books: Books) -> None:
+    jobs = JobQueue()
+    ran: list[Ran] = []
+
+    @jobs.task(rate_limit=RateLimit("api", 20, per=0.4, burst=20), weight=7)
+    async def work(number: int) -> None:
+        began = time.monotonic()
+        ran.append(Ran(number, "", began, began, 7))
+
+    for pause in (0.0, 1.0):  # the second time after fewer than the limit
+        time.sleep(pause)
+        work.enqueue_many(books.connection, [{"number": n} for n in range(8)])
+        drained(books, jobs)
+    assert len(ran) == 16
     check_rate(ran, amount=20, per=0.4)
 
 
@@ -187,6 +206,24 @@ def test_a_removed_limit_lets_its_jobs_go(books: Books) -> None:
             await auntil(lambda: books.unfinished() == 0, what="all jobs end", seconds=5)
 
     play(scenario())
+
+
+def test_nobody_looks_at_the_gates_while_nobody_waits(books: Books) -> None:
+    books.rows("INSERT INTO jobqueue.limits (name, kind, amount) VALUES ('work', 'concurrency', 1)")
+    books.rows("SELECT jobqueue.admit(0.025, 0.15, 100)")
+    books.rows("SELECT jobqueue.admit(0.025, 0.15, 100)")
+    assert books.rows("SELECT pause FROM jobqueue.admit(0.025, 0.15, 100)") == [(None,)]
+
+
+def test_a_name_that_is_of_a_concurrency_limit_lets_pass_who_takes_it_for_a_rate(
+    books: Books,
+) -> None:
+    jobs = JobQueue()
+    work, ran = recording(jobs, rate_limit=RateLimit("crm", 1, per=86_400))
+    books.rows("INSERT INTO jobqueue.limits (name, kind, amount) VALUES ('crm', 'concurrency', 1)")
+    work.enqueue_many(books.connection, [{"number": n} for n in range(5)])
+    drained(books, jobs)
+    assert len(ran) == 5
 
 
 def test_jobs_of_a_limit_that_nobody_has_set_pass(books: Books, caplog: Any) -> None:
