@@ -11,8 +11,12 @@ from jobqueue.core.duration import Duration, to_seconds
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.json_values import to_json
 
-SLACK_SECONDS = 0.025
-"""How late after its moment a job under a rate may start; one that is later waits for another."""
+SLACK_SECONDS = 0.035
+"""By how much starts under a rate may be late, as their pace allows for."""
+LATEST_SECONDS = 0.02
+"""How late after its moment a job under a rate is started; one that is later is given another.
+
+The rest of the slack is for what the operating system does between this look and the first line."""
 AHEAD_SECONDS = 0.15
 """How far ahead of its moment a job under a rate is let through at most."""
 

@@ -97,6 +97,11 @@ class Verdict:
     secrets: tuple[str, ...] = ()
 
     @property
+    def unstarted(self) -> bool:
+        """Whether nothing of the job has run in this attempt."""
+        return self.kind is Kind.HANDED_BACK and self.refund and self.error is None
+
+    @property
     def runs_at_once(self) -> bool:
         """Whether the job is available again as soon as this is recorded."""
         again = self.kind in {Kind.RETRIED, Kind.SNOOZED, Kind.HELD, Kind.HANDED_BACK}

@@ -10,6 +10,7 @@ import orjson
 
 from jobqueue.core.limits import AHEAD_SECONDS, SLACK_SECONDS, FlowKeys
 from jobqueue.core.options import EnqueueOptions, Keys
+from jobqueue.store.claims import Held
 from jobqueue.store.jobs import Enqueued, enqueued, option_params
 from jobqueue.store.statement import Statement, first, sql
 
@@ -78,6 +79,20 @@ def admit() -> Statement[Admitted]:
     """Let through whatever may go. One row."""
     params = {"slack": SLACK_SECONDS, "ahead": AHEAD_SECONDS, "most": MOST_ADMITTED}
     return Statement(sql("gates/admit"), params, Admitted._make)
+
+
+def renew_moments(jobs: Sequence[Held]) -> Statement[tuple[str, float]]:
+    """Give jobs other moments, which came too late for theirs.
+
+    Rows: the id, and the moment (0: any) in seconds since 1970; none for one that is to go back.
+    """
+    params = {
+        "ids": [job_id for job_id, _ in jobs],
+        "leases": [lease for _, lease in jobs],
+        "slack": SLACK_SECONDS,
+        "ahead": AHEAD_SECONDS,
+    }
+    return Statement(sql("gates/renew_moments"), params, lambda row: (row[0], row[1]))
 
 
 def put_under(outcomes: str) -> Statement[str]:

@@ -46,6 +46,8 @@ rates = Table(
     Column("name", TEXT, primary_key=True),
     Column("key", TEXT, primary_key=True),
     Column("free_at", DOUBLE_PRECISION, nullable=False, server_default=LONG_AGO),
+    Column("last_at", DOUBLE_PRECISION, nullable=False, server_default=LONG_AGO),
+    Column("credit", Integer, nullable=False, server_default=text("0")),
     Column("heaviest", Integer, nullable=False, server_default=text("1")),
     Column("held_until", DOUBLE_PRECISION, nullable=False, server_default=LONG_AGO),
     Column("look_at", DOUBLE_PRECISION),
@@ -58,6 +60,8 @@ gate_calls = Table(
     Column("name", TEXT, primary_key=True),
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("key", TEXT),
+    Column("unused_at", DOUBLE_PRECISION),
+    Column("weight", Integer),
 )
 
 queue_places = Table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
@@ -11,6 +12,8 @@ import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.store import gates
+from jobqueue.store.claims import Held
+from jobqueue.store.gates import Admitted
 from jobqueue.worker.link import Link, Pauses
 
 log = logging.getLogger("jobqueue.worker")
@@ -37,6 +40,7 @@ class Gatekeeper:
         self._wake = wake
         self._flows_until = 0.0
         self._called = asyncio.Event()
+        self._late: dict[Held, Callable[[float | None], None]] = {}
 
     def seen(self) -> None:
         """Learn that a job under a limit is here."""
@@ -50,6 +54,15 @@ class Gatekeeper:
         if monotonic() < self._flows_until:
             self._called.set()
 
+    def another_moment(self, job: Held, answer: Callable[[float | None], None]) -> None:
+        """Ask for another moment for a job that came too late for its own.
+
+        answer: called with the moment, by the database's clock, 0 if any will do, or None if there
+        is none soon.
+        """
+        self._late[job] = answer
+        self._called.set()
+
     async def run(self) -> None:
         """Admit for as long as the worker lives."""
         pauses = Pauses()
@@ -60,6 +73,7 @@ class Gatekeeper:
                     await self._called.wait()
             self._called.clear()
             try:
+                await self._renew_moments()
                 [admitted] = await self._link.run(gates.admit())
                 pauses.reset()
             except psycopg.Error as error:
@@ -68,10 +82,20 @@ class Gatekeeper:
                 continue
             if admitted.jobs:
                 self._wake.set()
-            if monotonic() >= self._flows_until:
-                pause = None
-            elif admitted.pause is None:
-                pause = LONGEST_PAUSE_SECONDS
-            else:
-                pause = min(admitted.pause, LONGEST_PAUSE_SECONDS)
+            pause = self._pause(admitted)
             await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+
+    async def _renew_moments(self) -> None:
+        if not self._late:
+            return
+        asking = list(self._late)
+        moments = dict(await self._link.run(gates.renew_moments(asking)))
+        for job in asking:
+            self._late.pop(job)(moments.get(job[0]))
+
+    def _pause(self, admitted: Admitted) -> float | None:
+        if monotonic() >= self._flows_until:
+            return None
+        if admitted.pause is None:
+            return LONGEST_PAUSE_SECONDS
+        return min(admitted.pause, LONGEST_PAUSE_SECONDS)

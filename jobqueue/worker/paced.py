@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import count
 
-from jobqueue.core.limits import AHEAD_SECONDS, SLACK_SECONDS
+from jobqueue.core.limits import AHEAD_SECONDS, LATEST_SECONDS
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lines import MOST_PREFETCHED, Line
@@ -21,12 +21,14 @@ class Paced:
     """Keeps claimed jobs until their moment has come by the database's clock, and no longer.
 
     The moments of a limit are so far apart that no window holds too many as long as each job starts
-    within the slack after its own: what is too late then goes back to its gate.
+    within the slack after its own.
 
-    due: takes in a job whose moment has come.
+    due: takes in jobs whose moments have come, in that order.
     """
 
-    def __init__(self, clock: DatabaseClock, due: Callable[[Line, Claimed], None]) -> None:
+    def __init__(
+        self, clock: DatabaseClock, due: Callable[[Sequence[tuple[Line, Claimed]]], None]
+    ) -> None:
         self._clock = clock
         self._due = due
         self._heap: list[tuple[float, int, Line, Claimed]] = []
@@ -53,11 +55,14 @@ class Paced:
             self._timer.cancel()
             self._timer = None
         earliest, _ = self._clock.bounds()
+        due: list[tuple[Line, Claimed]] = []
         while self._heap and self._heap[0][0] <= earliest:
             _, _, line, job = heappop(self._heap)
             self._waiting[line] -= 1
-            self._due(line, job)
-        if self._heap:
+            due.append((line, job))
+        if due:
+            self._due(due)
+        if self._heap and self._timer is None:
             seconds = max(self._heap[0][0] - earliest, TIMER_SECONDS)
             # The clock is known worse after a while without answers: then a little too early.
             self._timer = asyncio.get_running_loop().call_later(min(seconds, 1.0), self.look)
@@ -66,11 +71,11 @@ class Paced:
         """Whether a job may still start whose moment has come."""
         assert job.starts_at is not None  # noqa: S101 - the same
         _, latest = self._clock.bounds()
-        return latest <= job.starts_at + SLACK_SECONDS
+        return latest <= job.starts_at + LATEST_SECONDS
 
-    def remove(self, wanted: Callable[[Claimed], bool]) -> list[Claimed]:
+    def remove(self, wanted: Callable[[Claimed], bool]) -> list[tuple[Line, Claimed]]:
         """Take out and give the jobs that are wanted."""
-        taken = [job for _, _, _, job in self._heap if wanted(job)]
+        taken = [(line, job) for _, _, line, job in self._heap if wanted(job)]
         self._heap = [one for one in self._heap if not wanted(one[3])]
         heapify(self._heap)
         self._waiting = Counter(line for _, _, line, _ in self._heap)

@@ -15,15 +15,14 @@ from jobqueue.client.context import Attempt, Report, current_attempt, current_re
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
-from jobqueue.core.limits import Flow
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
 from jobqueue.worker.gatekeeper import Gatekeeper
+from jobqueue.worker.limited import UNSTARTED, Limited
 from jobqueue.worker.lines import Line
-from jobqueue.worker.paced import Paced
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
 from jobqueue.worker.stops import Running, Stops
@@ -39,7 +38,6 @@ LAST_SECONDS = 1.0
 # A task begins a moment after it was made, and the worker may be frozen in it.
 BEGINS_LATER = sys.version_info < (3, 12)
 
-UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
 NOT_BEGUN = Ending(UNSTARTED)
 
 
@@ -48,7 +46,7 @@ class Plan(NamedTuple):
 
     run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
     attempt's start; or else the pool says when it begins. limited: whether its pool may be full.
-    flow: the limits its jobs are under.
+    flows: whether its jobs are under limits.
     """
 
     task: Task[..., Any]
@@ -57,7 +55,7 @@ class Plan(NamedTuple):
     timed: bool
     at_once: bool
     limited: bool
-    flow: Flow | None
+    flows: bool
 
 
 class Runner:
@@ -104,8 +102,14 @@ class Runner:
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
-        self._paced = Paced(database_clock, self._moment_has_come)
-        self._gatekeeper = gatekeeper
+        self._limited = Limited(
+            database_clock,
+            gatekeeper,
+            acker,
+            due=self._are_due,
+            start=self._start,
+            freed=self._freed,
+        )
         self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
@@ -136,9 +140,9 @@ class Runner:
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
-        if self._paced:
+        if self._limited:
             for queue, line in self.lines.items():
-                limits[queue] = min(limits[queue], self._paced.room(line))
+                limits[queue] = min(limits[queue], self._limited.room(line))
         wanted = {queue: limit for queue, limit in limits.items() if limit > 0}
         return self.rooms.fitting(wanted) if self.rooms.matter else wanted
 
@@ -146,11 +150,10 @@ class Runner:
         """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
         characters = dict.fromkeys(wanted, 0)
         in_hand = {queue: len(self.lines[queue].buffer) for queue in wanted}
-        paced = 0
+        paced: list[tuple[Line, Claimed]] = []
         for job in jobs:
             if job.starts_at:
-                self._paced.put(self.lines[job.queue], job)
-                paced += 1
+                paced.append((self.lines[job.queue], job))
             else:
                 self.lines[job.queue].buffer.append(job)
             characters[job.queue] += len(job.args)
@@ -158,8 +161,7 @@ class Runner:
             line = self.lines[queue]
             line.answered(asked, len(line.buffer) - in_hand[queue], characters[queue])
         if paced:
-            self._gatekeeper.seen()
-            self._paced.look()
+            self._limited.put(paced)
         self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
@@ -177,13 +179,13 @@ class Runner:
         """Give what runs or waits for a slot."""
         running = (attempt.job for attempt in self._running)
         waiting = (job for line in self.lines.values() for job in line.buffer)
-        return {(job.id, job.lease) for job in chain(running, waiting, self._paced)}
+        return {(job.id, job.lease) for job in chain(running, waiting, self._limited)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
         for line in self.lines.values():
             self._hand_back(line)
-        for job in self._paced.remove(lambda _: True):
+        for job in self._limited.remove(lambda _: True):
             self._acker.not_completed(job, UNSTARTED)
 
     async def finished(self) -> None:
@@ -201,7 +203,7 @@ class Runner:
                 line.buffer.remove(job)
                 self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
                 found += 1
-        for job in self._paced.remove(lambda job: (job.id, job.lease) in asked):
+        for job in self._limited.remove(lambda job: (job.id, job.lease) in asked):
             self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
             found += 1
         for attempt in self._running:
@@ -242,7 +244,9 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
-        if (plan.flow is not None or job.starts_at is not None) and not self._may_start(plan, job):
+        if (plan.flows or job.starts_at is not None) and not self._limited.may_start(
+            line, plan.task, job
+        ):
             return
         if plan.limited:
             if not self.rooms.free(plan.task):
@@ -263,24 +267,17 @@ class Runner:
             if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
 
-    def _may_start(self, plan: Plan, job: Claimed) -> bool:
-        """Whether a job under limits may start now; if not it goes, or goes back, to its gates."""
-        self._gatekeeper.seen()
-        if job.starts_at is None:
-            assert plan.flow is not None  # noqa: S101 - by the caller
-            self._acker.under_limits(job, plan.flow, plan.task.flow_keys(job.args))
-            return False
-        if job.starts_at and not self._paced.on_time(job):
-            self._acker.not_completed(job, UNSTARTED)
-            return False
-        return True
+    def _are_due(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
+        """Start jobs whose moments have come before all others, as slots are free."""
+        for line, job in reversed(jobs):
+            line.buffer.appendleft(job)
+        for line in dict.fromkeys(line for line, _ in jobs):
+            self._freed(line)
+            if line.buffer and self._next_check is None:
+                self._watch_buffers()
 
-    def _moment_has_come(self, line: Line, job: Claimed) -> None:
-        """Start a job that waited for its moment, when a slot is free."""
-        line.buffer.append(job)
+    def _freed(self, line: Line) -> None:
         self._fill(line)
-        if line.buffer and self._next_check is None:
-            self._watch_buffers()
         self._wake.set()
 
     def begun(self, attempt: Attempt) -> None:
@@ -316,7 +313,7 @@ class Runner:
 
     def _still_may_begin(self, job: Claimed) -> bool:
         """Whether an attempt may begin now that was let begin a moment ago."""
-        return self._holds() and (not job.starts_at or self._paced.on_time(job))
+        return self._holds() and self._limited.on_time(job)
 
     def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         """Free the slot of an attempt that has ended, for the next one."""
@@ -325,10 +322,9 @@ class Runner:
         if plan.limited:
             self.rooms.leave(plan.task)
         line.running -= 1
-        self._fill(line)
+        self._freed(line)
         if not self._running:
             self._idle.set()
-        self._wake.set()
 
     def _record(
         self, task: Task[..., Any], attempt: Attempt, ending: Ending, seconds: float
@@ -418,7 +414,7 @@ class Runner:
 def _plan(task: Task[..., Any], pool: Pool) -> Plan:
     timed, at_once = task.timeout is not None, not pool.tells_begin
     limited = pool.most(task) is not None
-    return Plan(task, pool.run, task.history, timed, at_once, limited, task.flow)
+    return Plan(task, pool.run, task.history, timed, at_once, limited, task.flow is not None)
 
 
 def _begin(

@@ -12,7 +12,7 @@ ALTER TABLE jobqueue.queues DROP COLUMN concurrency;
 DROP TABLE jobqueue.rates, jobqueue.gate_calls, jobqueue.limits CASCADE;
 DROP FUNCTION jobqueue.stop_at_gate, jobqueue.leave_gate, jobqueue.limit_changes, jobqueue.hold_v1,
     jobqueue.release_v1, jobqueue.wake_gatekeeper, jobqueue.enqueue_gated_v1, jobqueue.call_gates,
-    jobqueue.put_under_limits, jobqueue.prune_rates, jobqueue.admit, jobqueue.admit_at_will,
+    jobqueue.put_under_limits, jobqueue.prune_rates, jobqueue.renew_moments, jobqueue.admit, jobqueue.admit_at_will,
     jobqueue.fair_weight, jobqueue.call_all_keys;
 ALTER TABLE jobqueue.jobs
     DROP COLUMN concurrency, DROP COLUMN concurrency_key, DROP COLUMN rate, DROP COLUMN rate_key,

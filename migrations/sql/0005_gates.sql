@@ -79,6 +79,8 @@ CREATE TABLE jobqueue.rates (
     name       text NOT NULL,
     key        text NOT NULL,
     free_at    double precision NOT NULL DEFAULT '-infinity',
+    last_at    double precision NOT NULL DEFAULT '-infinity',
+    credit     integer NOT NULL DEFAULT 0,
     heaviest   integer NOT NULL DEFAULT 1,
     held_until double precision NOT NULL DEFAULT '-infinity',
     look_at    double precision,
@@ -87,15 +89,20 @@ CREATE TABLE jobqueue.rates (
 WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500,
     autovacuum_vacuum_cost_delay = 0);
 COMMENT ON COLUMN jobqueue.rates.free_at IS 'when the next start may be, if everything goes its even pace';
+COMMENT ON COLUMN jobqueue.rates.last_at IS 'the latest moment that was given away';
+COMMENT ON COLUMN jobqueue.rates.credit IS 'starts of that moment that were given back, and may be made at once';
 COMMENT ON COLUMN jobqueue.rates.heaviest IS 'the greatest weight seen: the pace allows for one more of it';
 COMMENT ON COLUMN jobqueue.rates.look_at IS 'when to admit more of what waits; NULL: nothing waits';
 CREATE INDEX rates_look_at ON jobqueue.rates (look_at) WHERE look_at IS NOT NULL;
 
--- Requests to look at a gate: only ever appended, so that an enqueue waits for nobody. NULL: all keys.
+-- Requests to look at a gate: only ever appended, so that an enqueue waits for nobody. key NULL: all
+-- keys. unused_at: a moment of the rate at which a job of this weight did not start after all.
 CREATE TABLE jobqueue.gate_calls (
-    name text NOT NULL,
-    id   bigint GENERATED ALWAYS AS IDENTITY,
-    key  text,
+    name      text NOT NULL,
+    id        bigint GENERATED ALWAYS AS IDENTITY,
+    key       text,
+    unused_at double precision,
+    weight    integer,
     PRIMARY KEY (name, id)
 )
 WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
@@ -105,19 +112,22 @@ WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
 
 -- A job that becomes available by whatever way stops at its gates first, unless it is admitted in
 -- this very change; one that is put off gives up what it holds. An ordered limit is held through
--- retries.
+-- retries. Whoever takes admitted_at away says that the job has not started since.
 CREATE FUNCTION jobqueue.stop_at_gate() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
 BEGIN
     IF NEW.state = 'available' THEN
-        IF NEW.admitted_at IS DISTINCT FROM OLD.admitted_at THEN
+        IF NEW.admitted_at IS NOT NULL AND NEW.admitted_at IS DISTINCT FROM OLD.admitted_at THEN
             RETURN NEW;
         ELSIF NEW.concurrency IS NOT NULL AND NEW.holds IS NULL THEN
             NEW.state := 'gated';
             INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
         ELSIF NEW.rate IS NOT NULL THEN
             NEW.state := 'gated';
-            INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.rate, NEW.rate_key);
+            INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
+                NEW.rate, NEW.rate_key,
+                CASE WHEN NEW.admitted_at IS NULL THEN date_part('epoch', OLD.admitted_at) END,
+                NEW.weight);
         END IF;
     ELSIF NEW.state <> 'gated' AND OLD.holds AND NOT EXISTS (
         SELECT FROM jobqueue.limits AS one WHERE one.name = NEW.concurrency AND one.ordered
@@ -399,15 +409,101 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
         THEN least(greatest((weights ->> key)::numeric, 1), 1000)::integer ELSE 1 END
 $body$;
 
--- Admit what waits for one key of a rate, each with the moment from which it may start, none of which
--- is further ahead than `ahead` seconds. Never more than the amount start in any per_seconds, if each
--- starts within `slack` seconds after its moment:
+-- The pace of one key of a rate, and what it leaves to be given away. Never more than the amount start
+-- in any per_seconds, if each starts within `slack` seconds after its moment:
 --   * starts are `pace` seconds apart, so that per_seconds + slack hold as many as the amount; less by
 --     what the heaviest job may overshoot;
 --   * starts that were left out may be made up for at once, up to the burst, and the next one is as
 --     late as if they had kept the pace.
 -- Source: generic cell rate algorithm, ITU-T I.371; here a burst is paid for after it, and not before
 -- only, lest a window around its beginning holds more than the amount.
+-- stands_alone: jobs weigh more than half of all, and each counts for one. earliest: the next moment, at
+-- which `at_once` may start; others follow at the pace, and `places` in all until `ahead` seconds from
+-- now. The row of the key is locked.
+CREATE FUNCTION jobqueue.look_at_rate(
+    rule jobqueue.limits, rate_key text, slack double precision, ahead double precision, most integer,
+    OUT heaviest integer, OUT stands_alone boolean, OUT pace double precision,
+    OUT earliest double precision, OUT at_once bigint, OUT places bigint
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+#variable_conflict use_column
+DECLARE
+    present double precision := date_part('epoch', clock_timestamp());
+    window_seconds double precision := rule.per_seconds + slack;
+    known jobqueue.rates;
+    per_window integer;
+    held_until double precision;
+BEGIN
+    -- Locked, or it might be pruned meanwhile.
+    INSERT INTO jobqueue.rates AS one (name, key) VALUES (rule.name, look_at_rate.rate_key)
+    ON CONFLICT (name, key) DO UPDATE
+    -- Only a rule that is stricter no more has left it further ahead than this.
+    SET free_at = least(one.free_at, present + look_at_rate.ahead + window_seconds)
+    RETURNING one.* INTO known;
+
+    look_at_rate.heaviest := known.heaviest;
+    look_at_rate.stands_alone := known.heaviest > 1 AND known.heaviest::bigint * 2 > rule.amount;
+    per_window := CASE WHEN look_at_rate.stands_alone THEN 1
+                       ELSE rule.amount - known.heaviest + 1 END;
+    look_at_rate.pace := window_seconds / per_window;
+    -- A little later than now: it has to be claimed first.
+    look_at_rate.earliest := greatest(present + 0.01, known.free_at);
+    look_at_rate.at_once := 1;
+    look_at_rate.places := 0;
+    held_until := greatest(
+        known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')));
+    IF held_until > look_at_rate.earliest THEN
+        look_at_rate.earliest := held_until;
+    ELSIF known.credit > 0 THEN
+        look_at_rate.earliest := present + 0.01;
+        look_at_rate.at_once := known.credit;
+        look_at_rate.places := least(known.credit, look_at_rate.most);
+        RETURN;
+    ELSIF look_at_rate.earliest > known.free_at THEN
+        look_at_rate.at_once := least(
+            rule.burst, per_window,
+            floor(least((look_at_rate.earliest - known.free_at) / look_at_rate.pace, 1e9)) + 1);
+    END IF;
+    IF look_at_rate.earliest <= present + look_at_rate.ahead THEN
+        look_at_rate.places := least(
+            look_at_rate.most,
+            greatest(look_at_rate.at_once, floor(
+                (present + look_at_rate.ahead - look_at_rate.earliest) / look_at_rate.pace) + 1));
+    END IF;
+END
+$body$;
+
+-- Take back a moment that no job has used, so that a slow rate is not without a start for its whole
+-- while. Only the latest: after any other there may be starts that were reckoned with it. What has
+-- started by then is no more in any window, if the others of this moment start at any time after it.
+CREATE FUNCTION jobqueue.take_back_moment(
+    rule jobqueue.limits, rate_key text, unused_at double precision, weight integer,
+    slack double precision
+) RETURNS void
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+    UPDATE jobqueue.rates AS one
+    SET credit = one.credit + units.number,
+        free_at = greatest(
+            take_back_moment.unused_at,
+            one.free_at - units.number * (rule.per_seconds + take_back_moment.slack)
+                / CASE WHEN units.stands_alone THEN 1 ELSE rule.amount - one.heaviest + 1 END)
+    FROM jobqueue.rates AS mine
+    CROSS JOIN LATERAL (
+        SELECT mine.heaviest > 1 AND mine.heaviest::bigint * 2 > rule.amount AS stands_alone
+    ) AS weighed
+    CROSS JOIN LATERAL (
+        SELECT weighed.stands_alone,
+               CASE WHEN weighed.stands_alone THEN 1
+                    ELSE least(coalesce(take_back_moment.weight, 1), rule.amount) END AS number
+    ) AS units
+    WHERE one.name = rule.name AND one.key = take_back_moment.rate_key
+      AND mine.name = one.name AND mine.key = one.key
+      -- Moments of jobs are kept to the microsecond.
+      AND one.last_at <= take_back_moment.unused_at + 1e-5
+$body$;
+
+-- Admit what waits for one key of a rate, each with the moment from which it may start, none of which
+-- is further ahead than `ahead` seconds.
 CREATE FUNCTION jobqueue.admit_at_pace(
     rule jobqueue.limits, rate_key text, slack double precision, ahead double precision, most integer,
     OUT admitted integer, OUT queues text[]
@@ -415,48 +511,13 @@ CREATE FUNCTION jobqueue.admit_at_pace(
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     present double precision := date_part('epoch', clock_timestamp());
-    window_seconds double precision := rule.per_seconds + slack;
-    known jobqueue.rates;
-    stands_alone boolean;
-    per_window integer := 1;  -- starts that a window has room for, at their pace
-    pace double precision;
-    earliest double precision;
-    at_once bigint := 1;  -- how many may start in the first moment
-    places bigint;
+    look record;
     heavier integer;
     used bigint;
+    latest double precision;
 BEGIN
-    admitted := 0;
-    -- Locked, or it might be pruned meanwhile.
-    INSERT INTO jobqueue.rates AS one (name, key) VALUES (rule.name, admit_at_pace.rate_key)
-    ON CONFLICT (name, key) DO UPDATE
-    -- Only a rule that is stricter no more has left it further ahead than this.
-    SET free_at = least(one.free_at, present + ahead + window_seconds)
-    RETURNING one.* INTO known;
-
-    -- One that weighs more than half of all stands alone.
-    stands_alone := known.heaviest > 1 AND known.heaviest::bigint * 2 > rule.amount;
-    IF NOT stands_alone THEN
-        per_window := rule.amount - known.heaviest + 1;
-    END IF;
-    pace := window_seconds / per_window;
-    -- A little later than now: it has to be claimed first.
-    earliest := greatest(present + 0.01, known.free_at);
-    IF greatest(known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')))
-        > earliest
-    THEN
-        earliest := greatest(
-            known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')));
-    ELSIF earliest > known.free_at THEN
-        at_once := least(
-            rule.burst, per_window, floor(least((earliest - known.free_at) / pace, 1e9)) + 1);
-    END IF;
-    places := greatest(
-        least(at_once, most),
-        least(floor((present + ahead - earliest) / pace) + 1, most));
-    IF earliest > present + ahead THEN
-        places := 0;
-    END IF;
+    SELECT * INTO look
+    FROM jobqueue.look_at_rate(rule, admit_at_pace.rate_key, slack, ahead, most);
 
     WITH next AS MATERIALIZED (
         SELECT job.id, job.queue, job.priority, job.run_at,
@@ -465,14 +526,14 @@ BEGIN
         WHERE job.rate = rule.name AND job.rate_key = admit_at_pace.rate_key
           AND job.state = 'gated' AND (job.holds OR job.concurrency IS NULL)
         ORDER BY job.priority, job.run_at, job.id
-        LIMIT places
+        LIMIT look.places
         FOR UPDATE SKIP LOCKED
     ),
     placed AS MATERIALIZED (
         SELECT id, queue, weight, (sum(units) OVER (ORDER BY priority, run_at, id)) - units AS before,
                units
         FROM (
-            SELECT *, CASE WHEN stands_alone THEN 1 ELSE weight END AS units
+            SELECT *, CASE WHEN look.stands_alone THEN 1 ELSE weight END AS units
             FROM next
         ) AS one
     ),
@@ -480,43 +541,113 @@ BEGIN
         UPDATE jobqueue.jobs AS job
         SET state = 'available',
             admitted_at = to_timestamp(
-                earliest + CASE WHEN placed.before < at_once THEN 0 ELSE placed.before * pace END)
+                look.earliest
+                + CASE WHEN placed.before < look.at_once THEN 0 ELSE placed.before * look.pace END)
         FROM placed
         WHERE job.id = placed.id
           AND job.id = ANY (ARRAY(SELECT id FROM next))
-          AND (placed.before < at_once OR earliest + placed.before * pace <= present + ahead)
-          AND (SELECT max(weight) FROM next) <= known.heaviest
-        RETURNING placed.units, job.queue
+          AND (placed.before < look.at_once
+               OR look.earliest + placed.before * look.pace <= present + ahead)
+          AND (SELECT max(weight) FROM next) <= look.heaviest
+        RETURNING placed.units, job.queue, job.admitted_at
     )
     SELECT (SELECT count(*) FROM through),
            (SELECT sum(units) FROM through),
            ARRAY(SELECT DISTINCT queue FROM through),
-           (SELECT max(weight) FROM next)
-    INTO admitted, used, queues, heavier;
+           (SELECT max(weight) FROM next),
+           (SELECT date_part('epoch', max(admitted_at)) FROM through)
+    INTO admitted, used, queues, heavier, latest;
 
-    IF heavier > known.heaviest THEN
+    IF heavier > look.heaviest THEN
         -- From now on at another pace, and nothing of the old one is in the same window.
         UPDATE jobqueue.rates AS one
         SET heaviest = heavier, look_at = present,
             free_at = greatest(one.free_at, CASE WHEN one.free_at = '-infinity' THEN present
-                                                 ELSE present + ahead + window_seconds END)
+                                                 ELSE present + ahead + rule.per_seconds + slack END)
         WHERE one.name = rule.name AND one.key = admit_at_pace.rate_key;
         RETURN;
     END IF;
     -- When half of what may be given away ahead is used up; when nobody waits, not at all: who comes
     -- then will call.
     UPDATE jobqueue.rates AS one
-    SET free_at = CASE WHEN used > 0 THEN earliest + used * pace ELSE one.free_at END,
+    SET free_at = CASE WHEN used > 0 THEN greatest(one.free_at, look.earliest) + used * look.pace
+                       ELSE one.free_at END,
+        credit = greatest(one.credit - coalesce(used, 0), 0),
+        last_at = greatest(one.last_at, latest),
         look_at = CASE
             WHEN EXISTS (
                 SELECT FROM jobqueue.jobs AS job
                 WHERE job.rate = rule.name AND job.rate_key = admit_at_pace.rate_key
                   AND job.state = 'gated' AND (job.holds OR job.concurrency IS NULL))
             THEN greatest(
-                CASE WHEN used > 0 THEN earliest + used * pace ELSE earliest END - ahead / 2,
+                look.earliest + coalesce(used, 0) * look.pace - ahead / 2,
                 present + 0.01)
         END
     WHERE one.name = rule.name AND one.key = admit_at_pace.rate_key;
+END
+$body$;
+
+-- Give jobs of a worker, which came too late for their moments and keep a slot each, others. Those of
+-- which the limit has nothing to give soon are not returned. starts_at 0: there is no rate any more.
+CREATE FUNCTION jobqueue.renew_moments(
+    ids uuid[], leases bigint[], slack double precision, ahead double precision,
+    OUT job_id uuid, OUT starts_at double precision
+)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+#variable_conflict use_column
+DECLARE
+    limit_name text;
+    rule jobqueue.limits;
+    late record;
+    look record;
+BEGIN
+    FOR limit_name IN
+        SELECT DISTINCT job.rate FROM jobqueue.jobs AS job
+        WHERE job.id = ANY (renew_moments.ids) AND job.rate IS NOT NULL
+        ORDER BY 1
+    LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended('jobqueue limit ' || limit_name, 0));
+        SELECT * INTO rule FROM jobqueue.limits AS one WHERE one.name = limit_name;
+        CONTINUE WHEN NOT FOUND;
+        FOR late IN
+            SELECT job.id, job.rate_key, job.weight,
+                   date_part('epoch', job.admitted_at) AS unused_at
+            FROM jobqueue.jobs AS job
+            JOIN ROWS FROM (unnest(renew_moments.ids), unnest(renew_moments.leases))
+                AS mine (id, lease) ON mine.id = job.id AND mine.lease = job.lease
+            WHERE job.id = ANY (renew_moments.ids) AND job.rate = limit_name
+            ORDER BY job.rate_key, job.priority, job.run_at, job.id
+            FOR UPDATE OF job SKIP LOCKED
+        LOOP
+            job_id := late.id;
+            IF rule.removed OR rule.kind <> 'rate' THEN
+                starts_at := 0;
+                RETURN NEXT;
+                CONTINUE;
+            END IF;
+            PERFORM jobqueue.take_back_moment(
+                rule, late.rate_key, late.unused_at, late.weight, slack);
+            SELECT * INTO look
+            FROM jobqueue.look_at_rate(rule, late.rate_key, slack, ahead, 1);
+            late.weight := least(coalesce(late.weight, 1), rule.amount);
+            IF look.places = 0 OR late.weight > look.heaviest THEN
+                -- It was taken back, and must not be once more.
+                UPDATE jobqueue.jobs AS job SET admitted_at = NULL WHERE job.id = late.id;
+                CONTINUE;
+            END IF;
+            starts_at := look.earliest;
+            UPDATE jobqueue.rates AS one
+            SET last_at = look.earliest,
+                credit = greatest(one.credit - late.weight, 0),
+                free_at = greatest(one.free_at, look.earliest)
+                          + look.pace * CASE WHEN look.stands_alone THEN 1 ELSE late.weight END
+            WHERE one.name = limit_name AND one.key = late.rate_key;
+            UPDATE jobqueue.jobs AS job SET admitted_at = to_timestamp(look.earliest)
+            WHERE job.id = late.id;
+            RETURN NEXT;
+        END LOOP;
+    END LOOP;
 END
 $body$;
 
@@ -581,6 +712,8 @@ DECLARE
     one_key text;
     keys text[];
     all_keys boolean;
+    unused jobqueue.gate_calls[];
+    one_unused jobqueue.gate_calls;
 BEGIN
     admitted := 0;
     WITH gone AS (
@@ -588,7 +721,7 @@ BEGIN
         WHERE call.name = rule.name AND call.id = ANY (ARRAY(
             SELECT one.id FROM jobqueue.gate_calls AS one WHERE one.name = rule.name
             ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED))
-        RETURNING call.key
+        RETURNING call.*
     ),
     due AS (
         SELECT one.key FROM jobqueue.rates AS one
@@ -596,8 +729,10 @@ BEGIN
         ORDER BY one.look_at LIMIT most
     )
     SELECT array_agg(any_of.key) FILTER (WHERE any_of.key IS NOT NULL), count(*) > count(any_of.key),
-           (SELECT count(*) FROM gone) >= most
-    INTO keys, all_keys, again
+           (SELECT count(*) FROM gone) >= most,
+           (SELECT array_agg(gone::jobqueue.gate_calls ORDER BY unused_at DESC) FROM gone
+            WHERE unused_at IS NOT NULL)
+    INTO keys, all_keys, again, unused
     FROM (SELECT key FROM gone UNION SELECT key FROM due) AS any_of;
     IF all_keys THEN
         PERFORM jobqueue.call_all_keys(rule.name);
@@ -610,6 +745,10 @@ BEGIN
         WHERE one.name = rule.name AND one.look_at IS NOT NULL AND admitted < most;
         RETURN;
     END IF;
+    FOREACH one_unused IN ARRAY coalesce(unused, '{}') LOOP
+        PERFORM jobqueue.take_back_moment(
+            rule, one_unused.key, one_unused.unused_at, one_unused.weight, slack);
+    END LOOP;
     FOREACH one_key IN ARRAY coalesce(keys, '{}') LOOP
         SELECT * INTO part FROM jobqueue.admit_at_pace(rule, one_key, slack, ahead, most);
         admitted := admitted + coalesce(part.admitted, 0);
@@ -1048,7 +1187,8 @@ ALTER FUNCTION jobqueue.enqueue_gated_v1 SECURITY DEFINER;
 ALTER FUNCTION jobqueue.wake_gatekeeper SECURITY DEFINER;
 REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits, jobqueue.call_gates,
     jobqueue.admit, jobqueue.admit_called, jobqueue.admit_in_turn, jobqueue.admit_rate,
-    jobqueue.admit_at_pace, jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,
+    jobqueue.admit_at_pace, jobqueue.look_at_rate, jobqueue.take_back_moment,
+    jobqueue.renew_moments, jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,
     jobqueue.prune_rates,
     jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places FROM PUBLIC;
 
@@ -1066,6 +1206,7 @@ BEGIN
             ('EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits,'
                 ' jobqueue.call_gates, jobqueue.admit, jobqueue.admit_called,'
                 ' jobqueue.admit_in_turn, jobqueue.admit_rate, jobqueue.admit_at_pace,'
+                ' jobqueue.look_at_rate, jobqueue.take_back_moment, jobqueue.renew_moments,'
                 ' jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,'
                 ' jobqueue.prune_rates,'
                 ' jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places')

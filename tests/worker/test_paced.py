@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobqueue.core.limits import SLACK_SECONDS
+from jobqueue.core.limits import LATEST_SECONDS
 from jobqueue.store.claims import Claimed
 from jobqueue.worker import database_clock
 from jobqueue.worker.database_clock import DatabaseClock
@@ -44,7 +44,7 @@ def known(round_trip: float = 0.004) -> DatabaseClock:
 def test_nothing_starts_before_the_clock_is_known() -> None:
     async def scenario() -> None:
         due: list[Claimed] = []
-        paced = Paced(DatabaseClock(), lambda _, one: due.append(one))
+        paced = Paced(DatabaseClock(), lambda jobs: due.extend(one for _, one in jobs))
         paced.put(Line("default", 5), job(1, DATABASE))
         paced.look()
         assert due == []
@@ -70,7 +70,7 @@ def test_a_clock_that_was_set_is_believed_as_it_is_now(ours: OurClock) -> None:
 def test_a_job_is_due_when_its_moment_has_come_for_certain(ours: OurClock) -> None:
     async def scenario() -> None:
         due: list[str] = []
-        paced = Paced(known(), lambda _, one: due.append(one.id))
+        paced = Paced(known(), lambda jobs: due.extend(one.id for _, one in jobs))
         line = Line("default", 5)
         for number, seconds in ((3, 0.3), (1, 0.1), (2, 0.2)):
             paced.put(line, job(number, DATABASE + seconds))
@@ -85,9 +85,9 @@ def test_a_job_is_due_when_its_moment_has_come_for_certain(ours: OurClock) -> No
 
 
 def test_a_job_is_late_as_soon_as_it_may_be(ours: OurClock) -> None:
-    paced = Paced(known(round_trip=0.01), lambda *_: None)
+    paced = Paced(known(round_trip=0.01), lambda _: None)
     assert paced.on_time(job(1, DATABASE))
-    ours.now += SLACK_SECONDS - 0.011
+    ours.now += LATEST_SECONDS - 0.011
     assert paced.on_time(job(1, DATABASE))
     ours.now += 0.002
     assert not paced.on_time(job(1, DATABASE))
@@ -97,7 +97,9 @@ def test_a_worker_that_was_frozen_starts_nothing_late(ours: OurClock) -> None:
     async def scenario() -> None:
         its_clock = known()
         late: list[bool] = []
-        paced = Paced(its_clock, lambda _, one: late.append(not paced.on_time(one)))
+        paced = Paced(
+            its_clock, lambda jobs: late.extend(not paced.on_time(one) for _, one in jobs)
+        )
         paced.put(Line("default", 5), job(1, DATABASE + 0.1))
         ours.now += 30.0
         paced.look()
@@ -109,12 +111,12 @@ def test_a_worker_that_was_frozen_starts_nothing_late(ours: OurClock) -> None:
 @pytest.mark.usefixtures("ours")
 def test_what_is_taken_out_makes_room() -> None:
     async def scenario() -> None:
-        paced = Paced(known(), lambda *_: None)
+        paced = Paced(known(), lambda _: None)
         line = Line("default", 5)
         for number in range(5):
             paced.put(line, job(number, DATABASE + 1.0))
         assert paced.room(line) == 0
-        assert [one.id for one in paced.remove(lambda one: one.id == "3")] == ["3"]
+        assert [one.id for _, one in paced.remove(lambda one: one.id == "3")] == ["3"]
         assert paced.room(line) == 1
 
     play(scenario())

@@ -141,6 +141,30 @@ def test_a_job_that_waits_for_its_limit_takes_no_slot(books: Books) -> None:
     assert books.value("SELECT count(*) FROM jobqueue.jobs WHERE state = 'gated'") == 49
 
 
+def test_a_job_under_a_rate_gets_its_turn_beside_long_jobs_that_never_end(books: Books) -> None:
+    """In one slot, which is never free at the very moment that a rate gives."""
+    jobs = JobQueue()
+    work, ran = recording(jobs, "paced", rate_limit=RateLimit("api", 20, per=0.5))
+
+    @jobs.task
+    async def long() -> None:
+        await asyncio.sleep(0.15)
+
+    long.enqueue_many(books.connection, [{}] * 60)
+    work.using(priority="critical").enqueue_many(
+        books.connection, [{"number": n} for n in range(12)]
+    )
+
+    async def scenario() -> None:
+        async with running(jobs, books.url, queues={"default": 1}):
+            await auntil(lambda: len(ran) == 12, what="those under the rate run")
+
+    play(scenario())
+    check_rate(ran, amount=20, per=0.5)
+    # Each at the next end of a long one, or so: they have the more urgent priority.
+    assert books.states()["completed"] < 45
+
+
 def test_a_rate_and_a_concurrency_limit_are_kept_together(books: Books) -> None:
     jobs = JobQueue()
     ran: list[Ran] = []

@@ -1,13 +1,15 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back. Those
 -- that somebody asked to cancel meanwhile move to history instead.
--- outcomes: JSON array of {id, lease, delay_seconds, refund, error}; a refunded attempt does not
--- count, an error (or null) is kept. Fenced as ack_completed.
+-- outcomes: JSON array of {id, lease, delay_seconds, refund, unstarted, error}; a refunded attempt does
+-- not count, one that has not begun gives back what its limits gave it, an error (or null) is kept.
+-- Fenced as ack_completed.
 -- index: jobs_pkey.
 -- index: cancel_requests_pkey.
 WITH ack AS (
     SELECT *
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (
-        id uuid, lease bigint, delay_seconds double precision, refund boolean, error jsonb)
+        id uuid, lease bigint, delay_seconds double precision, refund boolean,
+        unstarted boolean, error jsonb)
 ),
 locked AS (
     -- By id, as every ack, or this and a rescue of the same jobs could wait for each other.
@@ -32,6 +34,7 @@ again AS (
         started_at = NULL,
         progress = NULL,
         progress_message = NULL,
+        admitted_at = CASE WHEN ack.unstarted IS NOT TRUE THEN job.admitted_at END,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,
