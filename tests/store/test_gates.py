@@ -79,6 +79,20 @@ def test_of_a_burst_what_has_not_begun_gives_its_start_back(session):
     assert len({first.id, second.id, *(job.id for job in claim(session, worker))}) == 5
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_what_has_not_begun_keeps_its_place_under_its_key(session, ordered: bool):
+    limit(session, Concurrency(1, name="key", ordered=ordered))
+    worker = register(session)
+    gated(session, 2, Flow(concurrency="key"))
+    assert admit(session) == 1
+    for _ in range(3):
+        [job] = claim(session, worker)
+        assert job.starts_at == 0  # or else it would be sent to its gate, where it holds up itself
+        give_back(session, job)
+        assert states(session) == {"available": 1, "gated": 1}
+        assert admit(session) == 0
+
+
 def test_what_has_begun_keeps_its_start(session):
     limit(session, RateLimit("monthly", 1, per=MONTH))
     worker = register(session)
