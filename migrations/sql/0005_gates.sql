@@ -925,7 +925,7 @@ END
 $body$;
 
 -- Enqueue jobs of one task that are under limits; as enqueue_many_v1. concurrency_keys, rate_keys:
--- one for each job.
+-- one for each job; NULL: all are under the same.
 CREATE FUNCTION jobqueue.enqueue_gated_v1(
     task text,
     args jsonb,
@@ -958,6 +958,14 @@ DECLARE
     done_ids uuid[];
     done_outcomes text[];
 BEGIN
+    IF pg_catalog.jsonb_typeof(enqueue_gated_v1.args) = 'array'
+       AND pg_catalog.jsonb_array_length(enqueue_gated_v1.args) <> ANY (ARRAY[
+           pg_catalog.cardinality(concurrency_keys), pg_catalog.cardinality(rate_keys)])
+    THEN
+        RAISE EXCEPTION 'concurrency_keys, rate_keys: not one for each of % jobs; give as many, or NULL',
+            pg_catalog.jsonb_array_length(enqueue_gated_v1.args)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     -- Most are new for certain, and wait where they belong from the first. Whatever of the others is
     -- to be refused is refused below, in the same words.
     IF ids IS NULL AND idempotency_keys IS NULL AND unique_keys IS NULL
@@ -1028,7 +1036,9 @@ BEGIN
     SELECT coalesce(concurrency, rate), gate.key
     FROM (
         SELECT DISTINCT coalesce(one.key, '') AS key
-        FROM unnest(CASE WHEN concurrency IS NULL THEN rate_keys ELSE concurrency_keys END)
+        -- Without keys they are all under the same one.
+        FROM unnest(coalesce(
+            CASE WHEN concurrency IS NULL THEN rate_keys ELSE concurrency_keys END, ARRAY['']))
             AS one (key)
     ) AS gate;
     PERFORM jobqueue.wake_gatekeeper();

@@ -9,9 +9,18 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from uuid import UUID
 
-from jobqueue import Constant, JobQueue, Retry, Snooze, current_job
+from jobqueue import (
+    Concurrency,
+    Constant,
+    JobQueue,
+    RateLimit,
+    Retry,
+    Snooze,
+    current_job,
+)
 from jobqueue.client.context import current_attempt
 from tests.chaos import notes
 
@@ -49,6 +58,9 @@ WORKER = os.getppid() if IS_CHILD else os.getpid()
 PATIENT = Retry(attempts=1000, backoff=Constant(0.3))
 FATAL_ATTEMPTS = 3
 
+API = RateLimit("api", 8, per=1.0, burst=3)
+AT_ONCE = 2
+
 jobs = JobQueue()
 
 
@@ -58,11 +70,16 @@ class Failed(Exception):
 
 @contextmanager
 def noted() -> Generator[None]:
-    """Note the start of an attempt and how it ended."""
-    claimed = current_attempt.get().job
+    """Note the start of an attempt and how it ended.
+
+    handed: when the worker handed it over. A machine that is busy may take its time from there.
+    """
+    attempt = current_attempt.get()
+    handed = notes.now() - (perf_counter() - attempt.began)
+    claimed = attempt.job
     what = {"job": claimed.id, "lease": claimed.lease, "attempt": claimed.attempt, "pid": WORKER}
     path = FOLDER / RUNS
-    notes.write(path, what="start", **what)
+    notes.write(path, what="start", handed=handed, **what)
     try:
         yield
     except BaseException as error:
@@ -175,3 +192,31 @@ async def sweep(kind: str, key: str) -> None:
         async with current_job().transaction() as connection:
             await connection.execute(COUNT, [current_job().id])
             await connection.execute(SWEEP, [kind, key])
+
+
+@jobs.task(rate_limit=API, retry=PATIENT)
+async def paced(order: UUID) -> None:
+    with noted():
+        await asyncio.sleep(0.002)
+
+
+@jobs.task(queue="slow", rate_limit="api", retry=PATIENT)
+async def paced_with_others(order: UUID, seconds: float) -> None:
+    """Count in the same rate, from a queue whose slots are often taken when its moment comes."""
+    with noted():
+        await asyncio.sleep(seconds / 10)
+
+
+@jobs.task(concurrency=Concurrency(AT_ONCE, key="key"), retry=PATIENT)
+async def keyed(order: UUID, key: str, seconds: float) -> None:
+    with noted():
+        await asyncio.sleep(seconds / 20)
+
+
+@jobs.task(concurrency=Concurrency(1, key="key", ordered=True), retry=PATIENT)
+async def ordered(order: UUID, key: str) -> None:
+    """Fail at times: the next of its key waits for the last attempt."""
+    with noted():
+        await asyncio.sleep(0.01)
+        if current_job().attempt == 1 and order.int % 4 == 0:
+            raise Failed("the first time")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.chaos import rules_of_books as books
+from tests.chaos import rules_of_limits as limits
 from tests.chaos import rules_of_workers as workers
 from tests.chaos.evidence import Evidence, Violations
 
@@ -25,6 +26,9 @@ RULES: tuple[Rule, ...] = (
     books.unique_jobs_saw_who_met_them,
     books.one_job_waits_under_a_key,
     books.nothing_is_stuck,
+    limits.no_window_holds_more_starts_than_its_rate,
+    limits.no_key_runs_more_than_its_limit,
+    limits.an_ordered_key_keeps_its_order,
     workers.a_lease_runs_a_job_once,
     workers.one_worker_at_a_time,
     workers.no_lease_is_lost_without_a_cause,

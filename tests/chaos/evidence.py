@@ -28,6 +28,7 @@ class Job:
     errors: Sequence[Mapping[str, Any]] = ()
     run_at: float = 0.0
     finished_at: float | None = None
+    enqueued_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Order:
     job: str | None
     outcome: str | None
     swept_at: float | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +53,20 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What a producer was told."""
+    """What a producer was told, and when at the latest."""
 
     order: str
     job: str
     outcome: str
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One attempt as its process noted it. how: `end`, `failed`, or None when it was cut short."""
+    """One attempt as its process noted it.
+
+    how: `end`, `failed`, or None when it was cut short. handed: when its worker handed it over.
+    """
 
     job: str
     lease: int
@@ -69,6 +75,7 @@ class Run:
     began: float
     ended: float | None = None
     how: str | None = None
+    handed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +111,24 @@ Violations = list[str]
 
 JOBS = """
 SELECT id::text, 'jobs', state, task, attempt, max_attempts, coalesce(errors, '[]'),
-       extract(epoch FROM run_at)::double precision, NULL::double precision
+       extract(epoch FROM run_at)::double precision, NULL::double precision,
+       extract(epoch FROM enqueued_at)::double precision
 FROM jobqueue.jobs
 UNION ALL
 SELECT id::text, 'job_history', state, task, attempt, max_attempts, coalesce(errors, '[]'),
        extract(epoch FROM run_at)::double precision,
-       extract(epoch FROM finished_at)::double precision
+       extract(epoch FROM finished_at)::double precision,
+       extract(epoch FROM enqueued_at)::double precision
 FROM jobqueue.job_history
 UNION ALL
 SELECT id::text, 'dead_letters', 'dead', task, attempt, max_attempts, coalesce(errors, '[]'),
        extract(epoch FROM run_at)::double precision,
-       extract(epoch FROM finished_at)::double precision
+       extract(epoch FROM finished_at)::double precision,
+       extract(epoch FROM enqueued_at)::double precision
 FROM jobqueue.dead_letters
 """
 ORDERS = """
-SELECT id::text, kind, job_id::text, outcome, extract(epoch FROM swept_at)::double precision
+SELECT id::text, kind, job_id::text, outcome, extract(epoch FROM swept_at)::double precision, key
 FROM orders
 """
 TICKS = """
@@ -169,6 +179,7 @@ def join_runs(lines: Iterable[Mapping[str, Any]]) -> list[Run]:
                 *(line[name] for name in ("job", "lease", "attempt", "pid", "at")),
                 ended=end["at"] if end else None,
                 how=end["what"] if end else None,
+                handed=line.get("handed"),
             )
         )
     return sorted(runs, key=lambda run: run.began)
@@ -176,7 +187,7 @@ def join_runs(lines: Iterable[Mapping[str, Any]]) -> list[Run]:
 
 def read_acknowledged(paths: Iterable[Path]) -> list[Acknowledged]:
     return [
-        Acknowledged(line["order"], line["job"], line["outcome"])
+        Acknowledged(line["order"], line["job"], line["outcome"], line["at"])
         for path in paths
         for line in notes.read(path)
         if line["what"] == ACKNOWLEDGED

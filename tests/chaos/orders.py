@@ -18,6 +18,9 @@ OWN_KEY = "idempotency key"
 SWEPT = "swept"
 SWEPT_LATER = "swept later"
 UNIQUE = frozenset({SWEPT, SWEPT_LATER})
+KEYED = "keyed"
+ORDERED = "ordered"
+WITH_KEYS = UNIQUE | {KEYED, ORDERED}
 KEYS = 3
 
 # How many orders a transaction makes: mostly few, at times a burst that keeps workers busy.
@@ -44,11 +47,16 @@ class Order:
 Enqueue = Callable[[psycopg.Connection[Any], Order], Enqueued]
 
 
+def _key(order: Order) -> str:
+    assert order.key is not None
+    return order.key
+
+
 def _sweep(unique: Callable[[str], Unique]) -> Enqueue:
     """Enqueue what looks after all orders under a key, unless it waits already."""
 
     def enqueue(connection: psycopg.Connection[Any], order: Order) -> Enqueued:
-        key = order.key or ""
+        key = _key(order)
         task = app.sweep.using(unique=unique(f"{order.kind}: {key}"))
         return task.enqueue(connection, order.kind, key)
 
@@ -84,6 +92,13 @@ KINDS: dict[str, tuple[int, Enqueue]] = {
     "snoozes": (2, lambda to, order: app.snoozes.enqueue(to, order.id)),
     SWEPT: (4, _sweep(Unique.skip)),
     SWEPT_LATER: (4, _sweep(lambda key: Unique.debounce(key, delay=0.5, longest=2.0))),
+    "paced": (4, lambda to, order: app.paced.enqueue(to, order.id)),
+    "paced with others": (
+        1,
+        lambda to, order: app.paced_with_others.enqueue(to, order.id, order.seconds),
+    ),
+    KEYED: (4, lambda to, order: app.keyed.enqueue(to, order.id, _key(order), order.seconds)),
+    ORDERED: (3, lambda to, order: app.ordered.enqueue(to, order.id, _key(order))),
 }
 
 
@@ -95,7 +110,7 @@ def make_orders(chance: random.Random) -> list[Order]:
         Order(
             UUID(int=chance.getrandbits(128), version=4),
             kind,
-            f"key {chance.randrange(KEYS)}" if kind in UNIQUE else None,
+            f"key {chance.randrange(KEYS)}" if kind in WITH_KEYS else None,
             round(chance.uniform(*SECONDS), 2),
         )
         for kind in chance.choices(list(KINDS), weights, k=number)

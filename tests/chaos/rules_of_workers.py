@@ -86,12 +86,14 @@ def no_lease_is_lost_without_a_cause(evidence: Evidence) -> Violations:
 
 
 def _losses(evidence: Evidence) -> set[tuple[int, float]]:
-    found = set[tuple[int, float]]()
-    for job in evidence.jobs:
-        for error in job.errors:
-            if error["error"] == "WorkerLost" and (lost := LOST.search(error["message"])):
-                found.add((int(lost[1]), _seconds(error["failed_at"])))
-    return found
+    return {(pid, at) for job in evidence.jobs for pid, _, at in losses_of(job)}
+
+
+def losses_of(job: Job) -> Iterator[tuple[int, int, float]]:
+    """Give from which process a job was taken, in which attempt, and when, as the books say."""
+    for error in job.errors:
+        if error["error"] == "WorkerLost" and (lost := LOST.search(error["message"])):
+            yield int(lost[1]), error["attempt"], _seconds(error["failed_at"])
 
 
 def _seconds(written: str) -> float:

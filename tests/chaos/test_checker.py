@@ -16,8 +16,8 @@ from tests.chaos.plan import Kind
 
 START = 1_000.0
 LEASE = 4.0
-A, B = 11, 12
-"""Processes of two workers. A was killed at START while it ran `retried`."""
+A, B, C = 11, 12, 13
+"""Processes of workers. A was killed at START while it ran `retried`; C was frozen in `keyed`."""
 
 
 def lost(pid: int, *, attempt: int, at: float) -> Mapping[str, Any]:
@@ -47,6 +47,11 @@ SOUND = Evidence(
         Job("dead", "dead_letters", "dead", "always_fails", 1, 1, [failed(1)]),
         done("tick 1", "tick"),
         done("tick 2", "tick"),
+        *(done(f"paced {number}", "paced") for number in range(8)),
+        done("keyed", "keyed", 2, lost(C, attempt=1, at=START + LEASE)),
+        *(done(f"keyed {number}", "keyed") for number in (1, 2)),
+        replace(done("first", "ordered", 2, failed(1)), enqueued_at=START),
+        replace(done("second", "ordered"), enqueued_at=START + 1),
     ],
     ticks=[Tick(START, "tick 1"), Tick(START + 1, "tick 2")],
     orders=[
@@ -54,8 +59,19 @@ SOUND = Evidence(
         Order("delayed", "delayed", "delayed", "inserted"),
         Order("sweep", "swept", "sweep", "inserted", swept_at=START - 8),
         Order("met", "swept", "sweep", "met", swept_at=START - 8),
+        *(Order(f"p {n}", "paced", f"paced {n}", "inserted") for n in range(8)),
+        *(
+            Order(job, "keyed", job, "inserted", key="key 1")
+            for job in ("keyed", "keyed 1", "keyed 2")
+        ),
+        *(Order(job, "ordered", job, "inserted", key="key 1") for job in ("first", "second")),
     ],
-    acknowledged=[Acknowledged("plain", "plain", "inserted"), Acknowledged("met", "sweep", "met")],
+    acknowledged=[
+        Acknowledged("plain", "plain", "inserted"),
+        Acknowledged("met", "sweep", "met"),
+        Acknowledged("first", "first", "inserted", START + 0.5),
+        Acknowledged("second", "second", "inserted", START + 1.5),
+    ],
     effects={"effect": 1, "sweep": 1},
     runs=[
         Run("plain", 1, 1, A, START - 9, START - 8, "end"),
@@ -67,11 +83,24 @@ SOUND = Evidence(
         Run("dead", 7, 1, B, START, START + 1, "failed"),
         Run("tick 1", 9, 1, B, START + 0.1, START + 0.2, "end"),
         Run("tick 2", 10, 1, B, START + 1.1, START + 1.2, "end"),
+        *(Run(f"paced {n}", 20 + n, 1, B, START + n / 9, START + n / 9, "end") for n in range(8)),
+        # It was taken from its worker, which ran on until after the others began.
+        Run("keyed", 30, 1, C, START - 1, START + LEASE + 9, "end"),
+        Run("keyed", 31, 2, B, START + LEASE + 0.1, START + LEASE + 2, "end"),
+        Run("keyed 1", 32, 1, B, START + LEASE + 1, START + LEASE + 3, "end"),
+        Run("keyed 2", 33, 1, B, START + LEASE + 2, START + LEASE + 3, "end"),
+        Run("first", 40, 1, B, START + 2, START + 3, "failed"),
+        Run("first", 41, 2, B, START + 4, START + 5, "end"),
+        Run("second", 42, 1, B, START + 5, START + 6, "end"),
     ],
-    happened=[Happened(Kind.KILL, START, START, [A])],
+    happened=[
+        Happened(Kind.KILL, START, START, [A]),
+        Happened(Kind.FREEZE, START - 0.5, START + LEASE + 2, [C]),
+    ],
     exits=[
         Exit("worker 0", A, -9, START, frozenset({KILLED})),
         Exit("worker 1", B, 0, START + 99, frozenset({STOPPED, THE_END})),
+        Exit("worker 2", C, 0, START + 99, frozenset({THE_END})),
     ],
     in_the_books={B},
     alive={B},
@@ -139,6 +168,18 @@ BROKEN: dict[str, tuple[Evidence, str]] = {
     ),
     "one_job_waits_under_a_key": (replace(SOUND, shared_keys={"key 1"}), "key 1"),
     "nothing_is_stuck": (replace(SOUND, stuck={"job plain: running for 25 s"}), "job plain"),
+    "no_window_holds_more_starts_than_its_rate": (
+        with_run(Run("paced 1", 28, 2, B, START + 0.95, START + 1, "end")),
+        "9 starts within 1 s, 8 allowed",
+    ),
+    "no_key_runs_more_than_its_limit": (
+        with_run(Run("keyed 2", 34, 2, B, START + LEASE + 1.5, START + LEASE + 1.6, "end")),
+        "key 'key 1': 3 ran at once",
+    ),
+    "an_ordered_key_keeps_its_order": (
+        with_run(Run("second", 43, 2, B, START + 3.2, START + 3.3, "end")),
+        "key 'key 1': began in the order [0, 1, 0, 1]",
+    ),
     "a_lease_runs_a_job_once": (
         with_run(Run("plain", 1, 1, B, START, START + 1, "end")),
         "job plain: started 2 times under lease 1",
@@ -207,6 +248,32 @@ def test_an_order_that_only_a_later_job_saw_is_found() -> None:
     late = Order("late", "swept", "sweep", "met", swept_at=START)
     evidence = replace(SOUND, orders=[*SOUND.orders, late])
     assert "unique_jobs_saw_who_met_them" in check(evidence)
+
+
+def test_a_start_counts_from_when_it_was_handed_over() -> None:
+    """What a busy machine does between that and the first line is nobody's."""
+    late = Run("paced 1", 28, 2, B, START + 0.95, START + 1, "end", handed=START + 1.05)
+    assert "no_window_holds_more_starts_than_its_rate" not in check(with_run(late))
+
+
+def test_a_run_without_a_lost_lease_holds_its_key_until_its_end() -> None:
+    evidence = with_job(done("keyed", "keyed", 2, failed(1)))
+    assert "no_key_runs_more_than_its_limit" in check(evidence)
+
+
+def test_one_that_began_before_another_that_was_there_first_is_found() -> None:
+    early = [run for run in SOUND.runs if run.job not in {"first", "second"}]
+    early += [
+        Run("second", 42, 1, B, START + 2, START + 3, "end"),
+        Run("first", 41, 2, B, START + 4, START + 5, "end"),
+    ]
+    found = check(replace(SOUND, runs=early))["an_ordered_key_keeps_its_order"]
+    assert found == ["key 'key 1': job second began before job first, which was there first"]
+    # Nobody knows which was first, if the second was enqueued before the first was committed.
+    told = [replace(one, at=START + 1.2) for one in SOUND.acknowledged]
+    assert "an_ordered_key_keeps_its_order" not in check(
+        replace(SOUND, runs=early, acknowledged=told)
+    )
 
 
 def test_effects_of_a_job_that_did_not_complete_are_found() -> None:

@@ -18,7 +18,8 @@ SHARED_KEYS = """
 SELECT min(unique_key) FROM jobqueue.jobs
 WHERE unique_key IS NOT NULL GROUP BY unique_hash HAVING count(*) > 1
 """
-# Running in the hands of a worker that renews its lease; or to be had, and a worker sleeps.
+# Running in the hands of a worker that renews its lease; to be had, and a worker sleeps; or at the gate
+# of a key that nobody holds.
 UNDER_WAY = """
 SELECT 'running', job.id::text, job.lease
 FROM jobqueue.jobs AS job
@@ -30,8 +31,20 @@ FROM jobqueue.jobs AS job
 WHERE job.state = 'available' AND EXISTS (
     SELECT FROM jobqueue.workers AS worker
     WHERE worker.expires_at > clock_timestamp() AND worker.sleeping @> ARRAY[job.queue])
+UNION ALL
+SELECT 'gated', job.id::text, 0
+FROM jobqueue.jobs AS job
+WHERE job.state = 'gated' AND job.concurrency IS NOT NULL AND NOT EXISTS (
+    SELECT FROM jobqueue.jobs AS holder
+    WHERE holder.concurrency = job.concurrency AND holder.concurrency_key = job.concurrency_key
+      AND holder.holds)
 """
-LONGEST_SECONDS = {"running": LONGEST_RUN_SECONDS, "available": LONGEST_WAIT_SECONDS}
+LONGEST_SECONDS = {
+    "running": LONGEST_RUN_SECONDS,
+    "available": LONGEST_WAIT_SECONDS,
+    "gated": LONGEST_WAIT_SECONDS,
+}
+WHERE = {"available": ", though a worker sleeps", "gated": ", and nobody holds its key"}
 
 Seen = tuple[str, str, int]
 """A state, a job, and the lease it is in under."""
@@ -65,5 +78,5 @@ class Watcher:
         self._since = {seen: self._since.get(seen, now) for seen in rows}
         for (state, job, lease), since in self._since.items():
             if now - since > LONGEST_SECONDS[state]:
-                under = f" under lease {lease}" if lease else ", though a worker sleeps"
-                self.stuck.add(f"job {job}: {state} for {LONGEST_SECONDS[state]:g} s{under}")
+                where = WHERE.get(state, f" under lease {lease}")
+                self.stuck.add(f"job {job}: {state} for {LONGEST_SECONDS[state]:g} s{where}")

@@ -79,6 +79,20 @@ def test_of_a_burst_what_has_not_begun_gives_its_start_back(session):
     assert len({first.id, second.id, *(job.id for job in claim(session, worker))}) == 5
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_what_has_not_begun_keeps_its_place_under_its_key(session, ordered: bool):
+    limit(session, Concurrency(1, name="key", ordered=ordered))
+    worker = register(session)
+    gated(session, 2, Flow(concurrency="key"))
+    assert admit(session) == 1
+    for _ in range(3):
+        [job] = claim(session, worker)
+        assert job.starts_at == 0  # or else it would be sent to its gate, where it holds up itself
+        give_back(session, job)
+        assert states(session) == {"available": 1, "gated": 1}
+        assert admit(session) == 0
+
+
 def test_what_has_begun_keeps_its_start(session):
     limit(session, RateLimit("monthly", 1, per=MONTH))
     worker = register(session)
@@ -197,3 +211,29 @@ def test_a_key_for_each_job_is_let_through_at_once_and_forgotten(session, rule: 
         pass
     assert session.execute("SELECT count(*) FROM jobqueue.rates").fetchone() == (0,)
     assert session.execute("SELECT count(*) FROM jobqueue.gate_calls").fetchone() == (0,)
+
+
+ENQUEUE = """
+SELECT outcome FROM jobqueue.enqueue_gated_v1(
+    task => 'work', args => %s::text::jsonb, queue => 'default', priority => 5, run_at => NULL,
+    delay => NULL, max_attempts => 20, ids => NULL, idempotency_keys => NULL,
+    idempotency_retention => '1 day', unique_keys => %s, unique_mode => 'skip',
+    unique_window => NULL, timeout => NULL, concurrency => 'key', concurrency_keys => %s,
+    rate => NULL, rate_keys => NULL, weight => NULL)
+"""
+
+
+@pytest.mark.parametrize("unique_keys", [None, ["a", "b"]])
+def test_jobs_that_sql_enqueues_without_keys_are_under_the_same_and_let_through(
+    session, unique_keys: Any
+):
+    limit(session, Concurrency(1, name="key"))
+    session.execute(ENQUEUE, ['[{"n": 1}, {"n": 2}]', unique_keys, None])
+    assert admit(session) == 1
+    assert states(session) == {"available": 1, "gated": 1}
+
+
+@pytest.mark.parametrize("keys", [["a"], ["a", "b", "c"], []])
+def test_keys_that_are_not_one_for_each_job_are_refused(session, keys: list[str]):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="one for each of 2 jobs"):
+        session.execute(ENQUEUE, ['[{"n": 1}, {"n": 2}]', None, keys])

@@ -1,7 +1,7 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back. Those
 -- that somebody asked to cancel meanwhile move to history instead.
 -- outcomes: JSON array of {id, lease, delay_seconds, refund, unstarted, error}; a refunded attempt does
--- not count, one that has not begun gives back what its limits gave it, an error (or null) is kept.
+-- not count, one that has not begun gives back the start that its rate gave it, an error (or null) is kept.
 -- Fenced as ack_completed.
 -- index: jobs_pkey.
 -- index: cancel_requests_pkey.
@@ -34,7 +34,8 @@ again AS (
         started_at = NULL,
         progress = NULL,
         progress_message = NULL,
-        admitted_at = CASE WHEN ack.unstarted IS NOT TRUE THEN job.admitted_at END,
+        -- Only a rate wants it back: who holds a place of a key goes on holding it.
+        admitted_at = CASE WHEN job.rate IS NULL OR ack.unstarted IS NOT TRUE THEN job.admitted_at END,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,
