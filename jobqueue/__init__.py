@@ -13,9 +13,11 @@ with psycopg.connect(dsn) as connection:
 """
 
 from jobqueue.client.around_enqueue import Enqueuing
+from jobqueue.client.batches import CurrentBatch, current_batch
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
+from jobqueue.core.batch import Batch
 from jobqueue.core.errors import (
     AlreadyProcessed,
     ApplicationError,
@@ -43,6 +45,7 @@ from jobqueue.core.errors import (
     TimedOut,
     UnknownResource,
     UnsupportedConnection,
+    WrongOutcomes,
 )
 from jobqueue.core.keys import Unique
 from jobqueue.core.outcome import Cancel, Snooze
@@ -50,6 +53,7 @@ from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
 from jobqueue.core.states import Cancellation, State
+from jobqueue.core.why import Reason
 from jobqueue.store.jobs import Enqueued
 
 __version__ = "0.2.0.dev0"
@@ -58,10 +62,12 @@ __all__ = [
     "AlreadyProcessed",
     "ApplicationError",
     "ArgumentError",
+    "Batch",
     "Cancel",
     "Cancellation",
     "ConfigurationError",
     "Constant",
+    "CurrentBatch",
     "CurrentJob",
     "DatabaseUnavailable",
     "DatabaseUrlError",
@@ -81,6 +87,7 @@ __all__ = [
     "NotDone",
     "PartlyCommitted",
     "Priority",
+    "Reason",
     "ResultError",
     "Retry",
     "SchemaBusy",
@@ -97,5 +104,7 @@ __all__ = [
     "Unique",
     "UnknownResource",
     "UnsupportedConnection",
+    "WrongOutcomes",
+    "current_batch",
     "current_job",
 ]

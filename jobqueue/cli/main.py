@@ -13,7 +13,19 @@ from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 import jobqueue
-from jobqueue.cli import dead, dev, enqueue, grants, jobs, migrate, schedules, stats, worker
+from jobqueue.cli import (
+    dead,
+    dev,
+    enqueue,
+    grants,
+    jobs,
+    migrate,
+    pauses,
+    queues,
+    schedules,
+    stats,
+    worker,
+)
 from jobqueue.cli.exit_codes import EPILOG, Exit
 from jobqueue.cli.output import visible
 from jobqueue.core.errors import (
@@ -44,6 +56,8 @@ enqueue.register(app)
 jobs.register(app)
 dead.register(app)
 schedules.register(app)
+queues.register(app)
+pauses.register(app)
 stats.register(app)
 
 

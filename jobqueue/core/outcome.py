@@ -44,6 +44,13 @@ class NotBegun(Exception):
     """The worker's lease may have ended before the job began; others may have it by now."""
 
 
+class Expired(Exception):
+    """The job had not started by its deadline."""
+
+    def __init__(self) -> None:
+        super().__init__("not started by its deadline")
+
+
 class JobStopped(BaseException):
     """Raised at a checkpoint of a job that is to stop; no `except Exception` holds it up."""
 
@@ -86,6 +93,13 @@ class Verdict:
     refund: bool = False
     error: BaseException | None = None
     secrets: tuple[str, ...] = ()
+
+    @property
+    def began(self) -> bool:
+        """Whether anything of the attempt ran."""
+        if self.kind is Kind.HANDED_BACK:
+            return self.error is not None
+        return not isinstance(self.error, Expired)
 
     @property
     def runs_at_once(self) -> bool:

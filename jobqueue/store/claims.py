@@ -16,6 +16,7 @@ class Claimed(NamedTuple):
 
     run_at: since when it was due, in seconds since 1970 by the database's clock.
     timeout_seconds: the job's own; None: its task's.
+    expired: whether its deadline has passed; None: it has none, or has started before.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Claimed(NamedTuple):
     priority: int
     run_at: float
     timeout_seconds: float | None = None
+    expired: bool | None = None
 
 
 Held = tuple[str, int]

@@ -9,6 +9,7 @@ The migrations make the tables; this only describes them, and a test holds the t
 them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
 """
 
+from jobqueue.tables.flow import autoscaling, expirations, pauses
 from jobqueue.tables.jobs import (
     all_jobs,
     cancel_requests,
@@ -33,15 +34,18 @@ from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 __all__ = [
     "all_jobs",
     "all_schedules",
+    "autoscaling",
     "cancel_requests",
     "dead_jobs",
     "dead_letters",
+    "expirations",
     "idempotency_keys",
     "job_history",
     "jobs",
     "leader",
     "metadata",
     "new_jobs",
+    "pauses",
     "processed_ids",
     "queues",
     "schedule_ticks",

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import (
     ARRAY,
     BYTEA,
+    DOUBLE_PRECISION,
     JSONB,
     REAL,
     UUID,
@@ -53,6 +54,11 @@ queues = Table(
     metadata,
     Column("name", TEXT, primary_key=True),
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("history_days", Integer),
+    Column("max_attempts", SmallInteger),
+    Column("target_backlog", Integer),
+    Column("min_workers", Integer, nullable=False, server_default=text("0")),
+    Column("max_workers", Integer),
 )
 
 tasks = Table(
@@ -61,9 +67,10 @@ tasks = Table(
     Column("name", TEXT, primary_key=True),
     Column("queue", TEXT, nullable=False),
     Column("priority", SmallInteger, nullable=False),
-    Column("max_attempts", SmallInteger, nullable=False),
+    Column("max_attempts", SmallInteger),
     Column("updated_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("secrets", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    Column("expires_seconds", DOUBLE_PRECISION),
 )
 
 workers = Table(
@@ -108,6 +115,7 @@ jobs = Table(
     Column("timeout_seconds", REAL),
     Column("progress", REAL),
     Column("progress_message", TEXT),
+    Column("expires_at", MOMENT),
 )
 Index(
     "jobs_claim",
@@ -130,6 +138,11 @@ Index(
     postgresql_where=jobs.c.unique_hash.is_not(None),
 )
 Index("jobs_contested", jobs.c.id, postgresql_where=jobs.c.contested.is_not(None))
+Index(
+    "jobs_expiring",
+    jobs.c.expires_at,
+    postgresql_where=text("expires_at IS NOT NULL AND state <> 'running'"),
+)
 
 job_history = Table(
     "job_history",

@@ -301,5 +301,6 @@ def _outcome(job: Claimed, verdict: Verdict) -> Outcome:
         "lease": job.lease,
         "delay_seconds": verdict.delay_seconds,
         "refund": verdict.refund,
+        "began": verdict.began,
         "error": None if verdict.error is None else describe(verdict.error, verdict.secrets),
     }

@@ -79,6 +79,11 @@ class Claimer:
         self._pause = FIRST_LOOK_SECONDS
         self._wake.set()
 
+    def pauses_changed(self) -> None:
+        """Look from the start: what was left alone lies before what was claimed meanwhile."""
+        self._looks.forget()
+        self.entered_anew()
+
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
@@ -102,6 +107,8 @@ class Claimer:
             await self._acker.caught_up()
         if self._stop.is_set():
             return
+        if self._runner.batches.any:
+            await self._fill_batches()
         wanted = self._runner.wanted(self._round_trip_seconds)
         if not wanted:
             await _wait(self._wake, self._poll_seconds)
@@ -121,7 +128,7 @@ class Claimer:
         began = perf_counter()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
-            claims.claim(self._lease.worker_id, wanted, self._runner.rooms.claimable(), stretches)
+            claims.claim(self._lease.worker_id, wanted, self._runner.claimable(), stretches)
         )
         now = perf_counter()
         look = claims.look(rows)
@@ -135,6 +142,12 @@ class Claimer:
             self._flows_until = now + FLOWING_SECONDS
             self._round_trip_seconds += 0.2 * (now - began - self._round_trip_seconds)
         return look.jobs
+
+    async def _fill_batches(self) -> None:
+        """Claim what batches still lack that are being collected, of their own tasks only."""
+        for queue, task, jobs in self._runner.batches.missing():
+            statement = claims.claim(self._lease.worker_id, {queue: jobs}, [task])
+            self._runner.accept(claims.look(await self._link.run(statement)).jobs, {})
 
     async def _worth_a_look(self, wanted: dict[str, int]) -> dict[str, int]:
         """Leave out queues that were just empty, while jobs flow from another.

@@ -59,7 +59,7 @@ class Stops:
     def stop(self, attempt: Attempt, reason: Exception) -> None:
         """Tell an attempt to stop, unless it was told already."""
         if attempt.stopped is None:
-            attempt.stopped = reason
+            attempt.tell(reason)
             # Its asyncio task may not have begun yet; cancelled before that, it never would.
             asyncio.get_running_loop().call_soon(self._stop, attempt)
 

@@ -1,13 +1,15 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back. Those
 -- that somebody asked to cancel meanwhile move to history instead.
--- outcomes: JSON array of {id, lease, delay_seconds, refund, error}; a refunded attempt does not
--- count, an error (or null) is kept. Fenced as ack_completed.
+-- outcomes: JSON array of {id, lease, delay_seconds, refund, began, error}; a refunded attempt does
+-- not count, one that began has started the job, which expires no more; an error (or null) is kept.
+-- Fenced as ack_completed.
 -- index: jobs_pkey.
 -- index: cancel_requests_pkey.
 WITH ack AS (
     SELECT *
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (
-        id uuid, lease bigint, delay_seconds double precision, refund boolean, error jsonb)
+        id uuid, lease bigint, delay_seconds double precision, refund boolean, began boolean,
+        error jsonb)
 ),
 locked AS (
     -- By id, as every ack, or this and a rescue of the same jobs could wait for each other.
@@ -30,6 +32,7 @@ again AS (
         worker_id = NULL,
         lease = NULL,
         started_at = NULL,
+        expires_at = CASE WHEN ack.began THEN NULL ELSE job.expires_at END,
         progress = NULL,
         progress_message = NULL,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors

@@ -65,11 +65,12 @@ claimed AS (
         lease = (SELECT nextval('jobqueue.leases')), unique_key = NULL, unique_hash = NULL
     WHERE job.id = ANY ((SELECT ids FROM candidates WHERE EXISTS (SELECT FROM holder))::uuid[])
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
-              job.lease, job.priority, job.run_at, job.timeout_seconds
+              job.lease, job.priority, job.run_at, job.timeout_seconds,
+              job.expires_at <= now() AS expired
 )
 (
     SELECT id::text, task, args::text, attempt, max_attempts, queue, lease, priority,
-           date_part('epoch', run_at), timeout_seconds
+           date_part('epoch', run_at), timeout_seconds, expired
     FROM claimed
     ORDER BY priority, run_at, id
 )
@@ -78,4 +79,4 @@ SELECT NULL, NULL, NULL, NULL, NULL, NULL,
        CASE WHEN (SELECT ids FROM candidates) IS NULL OR EXISTS (SELECT FROM holder)
             THEN pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
                  - (SELECT walked FROM gauge) END,
-       NULL, date_part('epoch', now()), NULL
+       NULL, date_part('epoch', now()), NULL, NULL
