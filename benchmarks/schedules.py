@@ -93,7 +93,7 @@ def schedules(_: Options) -> Group:
             "worker": f"python {' '.join(command())}",
         },
         measure,
-        most_rounds=3,
+        most_rounds=1,
     )
 
 

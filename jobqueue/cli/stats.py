@@ -66,7 +66,7 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
             (
                 one.name,
                 ", ".join(one.queues),
-                one.concurrency,
+                f"{one.concurrency} ({one.lost_slots} lost)" if one.lost_slots else one.concurrency,
                 age(one.started_at),
                 f"{age(one.heartbeat_at)} ago",
                 "expired" if one.expired else "draining" if one.draining else "working",

@@ -44,8 +44,8 @@ class Attempt:
     """
 
     __slots__ = (
-        "began", "completed", "given_up", "history", "in_transaction", "job", "loop", "overruled",
-        "pools", "report", "stopped",
+        "began", "committing", "completed", "given_up", "history", "in_transaction", "job", "loop",
+        "overruled", "pools", "report", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -66,6 +66,8 @@ class Attempt:
         self.loop = loop
         self.in_transaction = False
         """whether a transaction of the job's own is open"""
+        self.committing = False
+        """whether that transaction has recorded the completion, which is then not sure yet"""
         self.completed = False
         """whether a transaction of the job's own has recorded its completion"""
         self.overruled: Exception | None = None

@@ -38,7 +38,8 @@ def declare(
         if given is not None:
             raise ConfigurationError(
                 f"schedule of task {task.name!r}: {option} is for single jobs; say when by the "
-                "schedule's rule, what may run together by overlap=, timeout and expires_in by the task"
+                "schedule's rule, what may run together by overlap=, timeout and expires_in by "
+                "the task"
             )
     return define(
         task.name if name is None else name,

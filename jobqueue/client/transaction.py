@@ -104,7 +104,7 @@ class JobTransaction(Generic[Sync_co, Async_co]):
         try:
             yield
         finally:
-            attempt.in_transaction = False
+            attempt.in_transaction = attempt.committing = False
 
     def _check_no_event_loop(self) -> None:
         """Refuse to wait for a connection where the worker's heartbeats would wait too."""
@@ -145,6 +145,7 @@ class JobTransaction(Generic[Sync_co, Async_co]):
         def complete(kind: type[BaseException] | None, *_: object) -> None:
             if kind is None:
                 self._guard.check()
+                self._attempt.committing = True
                 [done] = run(execute, self._completion(transaction))
                 self._check_done(done)
 
@@ -154,6 +155,7 @@ class JobTransaction(Generic[Sync_co, Async_co]):
         async def complete(kind: type[BaseException] | None, *_: object) -> None:
             if kind is None:
                 self._guard.check()
+                self._attempt.committing = True
                 [done] = await run_async(execute, self._completion(transaction))
                 self._check_done(done)
 

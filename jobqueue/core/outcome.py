@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -143,10 +143,6 @@ def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str
     """
     if isinstance(error, Described):
         return error.description
-    kind = type(error)
-    name = kind.__qualname__
-    if kind.__module__ not in {"builtins", "__main__", __name__} and kind is not TimedOut:
-        name = f"{kind.__module__}.{name}"
     try:
         message = str(error)
     except BaseException as broken:  # noqa: BLE001 - an exception's own __str__ may raise anything
@@ -157,7 +153,7 @@ def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str
     except BaseException as broken:  # noqa: BLE001 - formatting calls the same user code
         trace = f"<its traceback could not be read: {type(broken).__name__}>"
     return {
-        "error": storable(name),
+        "error": storable(_full_name(type(error))),
         "message": storable(hide(message, secrets)[:LONGEST_MESSAGE]),
         # The end of a traceback says where it happened.
         "traceback": storable(hide(trace, secrets)[-LONGEST_TRACEBACK:]),
@@ -166,14 +162,31 @@ def describe(error: BaseException, secrets: Sequence[str] = ()) -> dict[str, str
 
 def named(error: BaseException, secrets: Sequence[str] = ()) -> str:
     """Give an error's type and message; the message is user code's, and may raise anything."""
-    name = type(error).__name__
     if isinstance(error, Described):
         name = error.description["error"].rpartition(".")[2]
+    else:
+        name = _read_name(lambda: type(error).__name__)
     try:
         text = hide(one_line(error), secrets)[:LONGEST_NAMED]
     except BaseException:  # noqa: BLE001 - an exception's own __str__ may raise anything
         text = "<unreadable>"
     return f"{name}: {text}" if text else name
+
+
+def _full_name(kind: type[BaseException]) -> str:
+    """Give a class's name with its module, where that tells something."""
+    name = _read_name(lambda: kind.__qualname__)
+    module = _read_name(lambda: kind.__module__)
+    plain = module in {"builtins", "__main__", __name__} or kind is TimedOut
+    return name if plain else f"{module}.{name}"
+
+
+def _read_name(read: Callable[[], object]) -> str:
+    """Give a class's own word of itself, for which a metaclass may raise anything."""
+    try:
+        return str(read())
+    except BaseException:  # noqa: BLE001 - as of its message
+        return "<unreadable>"
 
 
 def storable(text: str) -> str:

@@ -24,6 +24,7 @@ class WorkerRecord:
     heartbeat_at: datetime
     expired: bool
     draining: bool
+    lost_slots: int
 
 
 def register(
@@ -74,9 +75,16 @@ def new_queues(queues: Sequence[str]) -> Statement[list[str]]:
     return Statement(sql("workers/new_queues"), {"queues": list(queues)}, first)
 
 
-def heartbeat(worker_id: int, *, lease_seconds: float, draining: bool) -> Statement[int]:
+def heartbeat(
+    worker_id: int, *, lease_seconds: float, draining: bool, lost_slots: int = 0
+) -> Statement[int]:
     """Renew the lease. No row: it had expired and the worker was struck off."""
-    params = {"worker_id": worker_id, "lease_seconds": lease_seconds, "draining": draining}
+    params = {
+        "worker_id": worker_id,
+        "lease_seconds": lease_seconds,
+        "draining": draining,
+        "lost_slots": lost_slots,
+    }
     return Statement(sql("workers/heartbeat"), params, first)
 
 

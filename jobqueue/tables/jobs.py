@@ -89,6 +89,7 @@ workers = Table(
     Column("draining", Boolean, nullable=False, server_default=text("false")),
     Column("home", TEXT, nullable=False, server_default=text("''")),
     Column("tasks", ARRAY(TEXT)),
+    Column("lost_slots", Integer, nullable=False, server_default=text("0")),
 )
 
 jobs = Table(

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any
+
+# Code of others may swallow a cancellation. A worker does not hang on that.
+CANCEL_AGAIN_SECONDS = 1.0
 
 
 async def first_of(*waits: Coroutine[Any, Any, Any], seconds: float) -> None:
@@ -13,6 +17,27 @@ async def first_of(*waits: Coroutine[Any, Any, Any], seconds: float) -> None:
     await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
         task.cancel()
+
+
+async def is_set(event: asyncio.Event, *, seconds: float) -> bool:
+    """Wait for `event` at most so long; False if it was not set in time.
+
+    Not `asyncio.wait_for`: up to Python 3.11 that keeps to itself a cancellation that comes
+    together with what it waits for, and a loop around it would never end.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
+async def end(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks`, again where they carry on, until all have ended."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)
 
 
 class Background:
@@ -42,8 +67,6 @@ class Background:
             self._tasks.append(task)
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if self._failed is not None:
             raise self._failed

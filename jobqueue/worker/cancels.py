@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 
 import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.store import workers
+from jobqueue.worker.background import is_set
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link
 from jobqueue.worker.runner import Runner
@@ -37,8 +37,7 @@ class Cancels:
         """Ask for as long as the worker lives."""
         pause = self._seconds
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.asked.wait(), pause)
+            await is_set(self.asked, seconds=pause)
             self.asked.clear()
             pause = self._seconds
             if not self._runner.in_hand():

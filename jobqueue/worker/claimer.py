@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from time import perf_counter
 
 import psycopg
@@ -13,6 +12,7 @@ from jobqueue.core.errors import one_line
 from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.background import is_set
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
@@ -98,7 +98,7 @@ class Claimer:
                 pause = pauses.next_seconds()
                 reason = one_line(error)
                 log.warning("claim: failed (%s); trying again in %.1f s", reason, pause)
-                await _wait(self._stop, pause)
+                await is_set(self._stop, seconds=pause)
 
     async def _look(self) -> None:
         """Claim once, and wait as long as it is worth before the next look."""
@@ -111,7 +111,7 @@ class Claimer:
             await self._fill_batches()
         wanted = self._runner.wanted(self._round_trip_seconds)
         if not wanted:
-            await _wait(self._wake, self._poll_seconds)
+            await is_set(self._wake, seconds=self._poll_seconds)
             return
         wanted = await self._worth_a_look(wanted)
         if not wanted:
@@ -159,7 +159,7 @@ class Claimer:
             return wanted
         until = {queue: self._empty_until.get(queue, now) for queue in wanted}
         if (soonest := min(until.values())) > now:
-            await _wait(self._wake, soonest - now)
+            await is_set(self._wake, seconds=soonest - now)
             return {}
         return {queue: jobs for queue, jobs in wanted.items() if until[queue] <= now}
 
@@ -174,12 +174,5 @@ class Claimer:
             self._asleep = queues
             await self._link.run(workers.sleep(self._lease.worker_id, sorted(queues)))
             return  # to the last look
-        await _wait(self._wake, self._pause)
+        await is_set(self._wake, seconds=self._pause)
         self._pause = min(self._pause * 2, self._poll_seconds)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Wait for `event`, at most so long."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()

@@ -152,8 +152,11 @@ def log_verdict(
     error = error or verdict.error
     why = f": {named(error, verdict.secrets)}" if error is not None else ""
     again = f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else ""
+    level = LEVELS.get(verdict.kind, logging.WARNING)
+    if verdict.kind is Kind.HANDED_BACK and error is None:
+        level = logging.INFO  # it has not begun
     log.log(
-        LEVELS.get(verdict.kind, logging.WARNING),
+        level,
         "job %s %s %s ended after %.3f s, %s%s%s",
         *(job.task, job.id, attempt, seconds, WORDS[verdict.kind], why, again),
     )

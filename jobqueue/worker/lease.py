@@ -17,6 +17,7 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.store import jobs, maintenance, workers
 from jobqueue.store.claims import Held
 from jobqueue.store.statement import Statement
+from jobqueue.worker.background import is_set
 from jobqueue.worker.clock import clock
 from jobqueue.worker.home import home, is_alive
 from jobqueue.worker.link import Link
@@ -39,6 +40,7 @@ class Lease:
     tasks: that the worker has, for the books.
     lost: called when the lease had expired and the worker was entered anew, under another id.
     renewed: called when the lease was in doubt and turned out to last.
+    lost_slots: gives how many slots are lost to jobs that do not stop; heartbeats tell.
     """
 
     def __init__(
@@ -46,14 +48,17 @@ class Lease:
         link: Link,
         settings: WorkerSettings,
         tasks: Sequence[str],
+        *,
         lost: Callable[[], None],
         renewed: Callable[[], None],
+        lost_slots: Callable[[], int],
     ) -> None:
         self._link = link
         self._settings = settings
         self._tasks = tasks
         self._lost = lost
         self._renewed = renewed
+        self._lost_slots = lost_slots
         self._ends = 0.0
         self._doubt = asyncio.Event()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
@@ -66,7 +71,7 @@ class Lease:
         It can only be too careful: the lease is counted from before it was asked for. Source:
         Gray and Cheriton, "Leases", 1989.
         """
-        if self.lasts():
+        if clock() < self._ends:
             return True
         self._doubt.set()
         return False
@@ -94,7 +99,10 @@ class Lease:
     def renewal(self) -> Statement[int]:
         """Give the statement that renews the lease; no row: it was lost."""
         return workers.heartbeat(
-            self.worker_id, lease_seconds=self._settings.lease_seconds, draining=self.draining
+            self.worker_id,
+            lease_seconds=self._settings.lease_seconds,
+            draining=self.draining,
+            lost_slots=self._lost_slots(),
         )
 
     def was_renewed(self, asked: float) -> None:
@@ -155,8 +163,7 @@ class Lease:
     async def run(self) -> None:
         """Send heartbeats for as long as the worker lives."""
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubt.wait(), self._settings.heartbeat_seconds)
+            await is_set(self._doubt, seconds=self._settings.heartbeat_seconds)
             try:
                 await self.beat()
             except psycopg.Error as error:

@@ -24,8 +24,8 @@ class Plan(NamedTuple):
     """What is to be known of a task for each of its jobs, at hand.
 
     run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
-    attempt's start; or else the pool says when it begins. batches: whether several of
-    its jobs are run together.
+    attempt's start; or else the pool says when it begins. limited: whether its pool
+    may be full. batches: whether several of its jobs are run together.
     """
 
     task: Task[..., Any]
@@ -33,6 +33,7 @@ class Plan(NamedTuple):
     history: bool
     timed: bool
     at_once: bool
+    limited: bool
     batches: bool
 
 
@@ -42,13 +43,21 @@ def plan_of(task: Task[..., Any], pool: Pool) -> Plan:
     if task.batch is not None:
         assert isinstance(pool, EventLoop | Threads)  # noqa: S101 - no other takes batches
         run = partial(run_batch, pool.call)
-    timed = task.timeout is not None
-    return Plan(task, run, task.history, timed, not pool.tells_begin, task.batch is not None)
+    return Plan(
+        task,
+        run,
+        history=task.history,
+        timed=task.timeout is not None,
+        at_once=not pool.tells_begin,
+        limited=pool.most(task) is not None,
+        batches=task.batch is not None,
+    )
 
 
-def begin(attempt: Coroutine[Any, Any, None], context: Context) -> asyncio.Task[None]:
+def begin(
+    attempt: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context
+) -> asyncio.Task[None]:
     """Start `attempt` as a task in `context`; it runs to its first wait at once if it can."""
-    loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
         return asyncio.Task(attempt, loop=loop, context=context, eager_start=True)
     return loop.create_task(attempt, context=context)

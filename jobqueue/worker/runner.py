@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import copy_context
 from itertools import chain
@@ -36,6 +37,9 @@ LONGEST_WAIT_SECONDS = 0.1
 # How long a cancelled coroutine may take to end when the worker does.
 LAST_SECONDS = 1.0
 
+# A task begins a moment after it was made, and the worker may be frozen in it.
+BEGINS_LATER = sys.version_info < (3, 12)
+
 UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
 NOT_BEGUN = Ending(UNSTARTED)
 TOO_LATE = Verdict(Kind.CANCELLED, error=Expired())
@@ -53,7 +57,7 @@ class Runner:
     holds: whether the worker's lease lasts, as far as it can know by itself. One that was frozen
         starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
-    lost: called with a queue half of whose slots are lost.
+    lost: called with what is half lost, in words: a queue's slots, or the room of a pool.
     """
 
     def __init__(
@@ -71,7 +75,7 @@ class Runner:
         stop_seconds: float,
         holds: Callable[[], bool],
         wake: asyncio.Event,
-        lost: Callable[[Line], None],
+        lost: Callable[[str], None],
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
         self.rooms = Rooms(tasks, pools)
@@ -107,6 +111,11 @@ class Runner:
     def coroutines_left(self) -> int:
         """Coroutines that were cancelled and run on regardless."""
         return len(self._running) + len(self._lost)
+
+    @property
+    def lost_slots(self) -> int:
+        """Slots held by jobs that are ended in the books and run on."""
+        return len(self._lost)
 
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
@@ -229,7 +238,7 @@ class Runner:
         if plan.batches and self.batches.collects(job):
             self.batches.add(job)
             return
-        if self.rooms.matter:
+        if plan.limited:
             if not self.rooms.free(plan.task):
                 self._acker.not_completed(job, UNSTARTED)
                 return
@@ -241,11 +250,11 @@ class Runner:
             return
         if self._watchdog.asleep:
             self._watchdog.wake()
+        loop = asyncio.get_running_loop()
         attempt = Attempt(
-            job, self._connections, perf_counter(), self._report, plan.history,
-            loop=asyncio.get_running_loop(),
-        )  # fmt: skip
-        running = begin(self._attempt(line, plan, attempt), self._context.copy())
+            job, self._connections, perf_counter(), self._report, plan.history, loop=loop
+        )
+        running = begin(self._attempt(line, plan, attempt), loop, self._context.copy())
         if not running.done():
             self._running[attempt] = running
             self._idle.clear()
@@ -265,7 +274,7 @@ class Runner:
             ],
             loop,
         )
-        running = begin(self._attempt(line, plan, attempt), self._context.copy())
+        running = begin(self._attempt(line, plan, attempt), loop, self._context.copy())
         if not running.done():
             self._running[attempt] = running
             self._idle.clear()
@@ -273,7 +282,7 @@ class Runner:
 
     def _release(self, line: Line, task: Task[..., Any]) -> None:
         """Free the slot of a batch that was given up before it began."""
-        if self.rooms.matter:
+        if self._plans[task.name].limited:
             self.rooms.leave(task)
         line.running -= 1
         self._wake.set()
@@ -290,8 +299,13 @@ class Runner:
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
             current_attempt.set(attempt)
-            # A task begins a moment after it was made, and the worker may have been frozen in it.
-            ending = await plan.run(plan.task, attempt) if self._holds() else NOT_BEGUN
+            if BEGINS_LATER:
+                # The time before is not the task's: who took it for that would claim too little.
+                attempt.began = perf_counter()
+            if BEGINS_LATER and not self._holds():
+                ending = NOT_BEGUN
+            else:
+                ending = await plan.run(plan.task, attempt)
             seconds = perf_counter() - attempt.began
             if attempt.given_up:
                 self._stopped_after_all(line, attempt)
@@ -309,7 +323,7 @@ class Runner:
         """Free the slot of an attempt that has ended, for the next one."""
         if self.stops.any:
             self.stops.ended(attempt)
-        if self.rooms.matter:
+        if plan.limited:
             self.rooms.leave(plan.task)
         line.running -= 1
         self._fill(line)
@@ -338,7 +352,15 @@ class Runner:
         if not self._running:
             self._idle.set()
         if line.lost * 2 >= line.concurrency:
-            self._too_many_lost(line)
+            self._too_many_lost(f"{line.lost} of {line.concurrency} slots of queue {job.queue}")
+        elif (room := self._pool(attempt).most(self._tasks[job.task])) is not None:
+            self._look_at_room(self._tasks[job.task].pool, room)
+
+    def _look_at_room(self, pool: str, room: int) -> None:
+        """See whether too little is left of a pool that has less room than there are slots."""
+        lost = sum(1 for attempt in self._lost if self._tasks[attempt.job.task].pool == pool)
+        if lost * 2 >= room:
+            self._too_many_lost(f"{lost} of {room} places of pool {pool!r}")
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
         if self._lost.pop(attempt, None) is None:

@@ -13,6 +13,9 @@ from jobqueue.worker.pools import Pool
 
 Running = dict[Attempt, asyncio.Task[None]]
 
+# Between two looks at one that commits.
+AGAIN_SECONDS = 0.5
+
 
 class Stops:
     """Tells attempts to stop, in the way of their pool.
@@ -72,4 +75,15 @@ class Stops:
         self.stop(attempt, TimedOut(f"ran longer than its timeout of {seconds:g} s"))
         if not self._pools[self._tasks[attempt.job.task].pool].sure:
             loop = asyncio.get_running_loop()
-            self._timers[attempt] = loop.call_later(self._seconds, self._give_up, attempt)
+            self._timers[attempt] = loop.call_later(self._seconds, self._last_moment, attempt)
+
+    def _last_moment(self, attempt: Attempt) -> None:
+        """Give an attempt up, unless it commits: what is recorded of its job waits for that.
+
+        Acks are recorded together, so those of all others would wait as well.
+        """
+        if attempt.committing:
+            loop = asyncio.get_running_loop()
+            self._timers[attempt] = loop.call_later(AGAIN_SECONDS, self._last_moment, attempt)
+        else:
+            self._give_up(attempt)

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool, PoolTimeout
 
+from jobqueue.client.context import current_attempt
 from jobqueue.store import processed
 from jobqueue.store.database import executor, executor_async, to_conninfo, worker_conninfo
 from jobqueue.store.statement import run, run_async
@@ -59,7 +60,7 @@ class TransactionPools:
                     check=ConnectionPool.check_connection,
                     open=True,
                 )
-        with self._turns:
+        with self._turn():
             connection = _taken(self._pool)
             try:
                 # psycopg refuses a commit by hand in there, which would part id and effects.
@@ -67,6 +68,15 @@ class TransactionPools:
                     yield connection
             finally:
                 self._pool.putconn(connection)
+
+    @contextmanager
+    def _turn(self) -> Generator[None]:
+        while not self._turns.acquire(timeout=TRY_SECONDS):
+            _checkpoint()
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @asynccontextmanager
     async def aconnection(self) -> AsyncGenerator[psycopg.AsyncConnection[Any]]:
@@ -126,6 +136,14 @@ def _taken(pool: ConnectionPool[psycopg.Connection[Any]]) -> psycopg.Connection[
             if not told:
                 log.warning(WAITING)
             told = True
+            _checkpoint()
+
+
+def _checkpoint() -> None:
+    """Let a job go that waits in a thread, once it is to stop. Raises JobStopped."""
+    attempt = current_attempt.get(None)
+    if attempt is not None:
+        attempt.check()
 
 
 async def _ataken(

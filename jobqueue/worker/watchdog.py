@@ -107,9 +107,11 @@ class Watchdog:
         return True
 
     def _answer(self) -> None:
-        for check in self.checks:
-            check()
-        self._answered.set()
+        try:
+            for check in self.checks:
+                check()
+        finally:
+            self._answered.set()  # or the loop would pass for blocked, for ever
 
     def _blocked(self) -> None:
         began = monotonic() - self._blocked_seconds
@@ -162,7 +164,7 @@ class Watchdog:
                     prepare_threshold=None if self._pooled else 5,
                 )
             alive = run(executor(self._connection), self._lease.renewal())
-        except psycopg.Error as error:
+        except (psycopg.Error, OSError) as error:
             log.warning("event loop: blocked, and the lease not renewed (%s)", one_line(error))
             return
         if alive:

@@ -18,7 +18,7 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_hooks
-from jobqueue.worker.background import Background, first_of
+from jobqueue.worker.background import Background, end, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.code_schedules import identity, place_schedules
@@ -26,7 +26,6 @@ from jobqueue.worker.containment import Signals
 from jobqueue.worker.entering import enter_tasks, likely_priorities
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
-from jobqueue.worker.lines import Line
 from jobqueue.worker.link import Link, Pauses, first_contact
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
@@ -111,8 +110,9 @@ class Worker:
         self._acker = Acker(self._acks)
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
-            self._claims, settings, list(jobs.tasks), self._lost_lease, self._renewed_lease
-        )
+            self._claims, settings, list(jobs.tasks), lost=self._lost_lease,
+            renewed=self._renewed_lease, lost_slots=lambda: self._runner.lost_slots,
+        )  # fmt: skip
         self._progress = Progress(self._acks)
         self._lifespans = Lifespans(jobs.hooks.lifespans)
         self._watchdog = Watchdog(
@@ -176,6 +176,7 @@ class Worker:
             resigned=self._leader.called,
         )
         self._replace = False
+        self._told = False
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
 
@@ -190,23 +191,22 @@ class Worker:
         attempt.began = perf_counter()
         self._runner.begun(attempt)
 
-    def _lost_slots(self, line: Line) -> None:
-        """Make room for a worker whose slots are all there."""
+    def _lost_slots(self, what: str) -> None:
+        """Make room for a worker whose slots are all there. what: is lost, in words."""
         if self._replace:
             return
         self._replace = True
         log.error(
-            "worker %s: %d of %d slots of queue %s are lost to jobs that do not stop; "
-            "it drains, to be replaced by another",
-            *(self._lease.name, line.lost, line.concurrency, line.queue),
+            "worker %s: %s are lost to jobs that do not stop; it drains, to be replaced by another",
+            *(self._lease.name, what),
         )
-        if not self._stop.is_set():
-            self.stop()
+        self._stop.set()
 
     def stop(self) -> None:
         """Stop in good order: claim nothing, finish what runs. A second call skips the wait."""
-        if self._stop.is_set():
+        if self._told:
             self._hurry.set()
+        self._told = True
         self._stop.set()
 
     async def run(self) -> Farewell:
@@ -235,7 +235,10 @@ class Worker:
             self._pauses.run(),
             self._progress.run(),
             warn_of_unknown_tasks(
-                self._claims, settings=self._settings, tasks=list(self._jobs.tasks)
+                self._claims,
+                settings=self._settings,
+                tasks=list(self._jobs.tasks),
+                busy=lambda: self._runner.running > 0,
             ),
         ]
         if self._settings.maintenance:
@@ -292,8 +295,7 @@ class Worker:
         await asyncio.wait([arriving, stopped], return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not arriving.done():
-            arriving.cancel()
-            await asyncio.wait([arriving])
+            await end([arriving])
             await self._close_links()
             return False
         try:

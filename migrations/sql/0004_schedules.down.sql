@@ -4,4 +4,4 @@ DROP VIEW jobqueue.all_schedules;
 DROP TABLE jobqueue.schedules, jobqueue.schedule_ticks, jobqueue.leader;
 DROP FUNCTION jobqueue.run_schedule_v1, jobqueue.advance_schedules, jobqueue.enqueue_ticks,
     jobqueue.tick_job_id, jobqueue.wake_leader, jobqueue.schedule_changes;
-ALTER TABLE jobqueue.workers DROP COLUMN tasks;
+ALTER TABLE jobqueue.workers DROP COLUMN tasks, DROP COLUMN lost_slots;

@@ -93,7 +93,9 @@ CREATE INDEX schedule_ticks_open ON jobqueue.schedule_ticks (schedule_id, tick_a
 CREATE INDEX schedule_ticks_decided_at ON jobqueue.schedule_ticks (decided_at);
 
 -- Which tasks a live worker has; NULL: a worker of an older release, which does not say.
-ALTER TABLE jobqueue.workers ADD COLUMN tasks text[];
+-- lost_slots: held by jobs whose time is over and that do not stop.
+ALTER TABLE jobqueue.workers ADD COLUMN tasks text[],
+    ADD COLUMN lost_slots integer NOT NULL DEFAULT 0;
 
 -- Who leads: true only as long as that session holds the leader's lock.
 CREATE TABLE jobqueue.leader (

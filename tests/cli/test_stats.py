@@ -30,10 +30,10 @@ def test_queues_and_workers_are_counted(shell: Shell, books: Books) -> None:
     books.bury("send_mail", queue="email")
     books.rows(
         "INSERT INTO jobqueue.workers "
-        "(name, hostname, pid, queues, concurrency, expires_at, draining) VALUES"
-        " ('vm:1', 'vm', 1, '{email,default}', 7, now() + interval '1 hour', false),"
-        " ('vm:2', 'vm', 2, '{email}', 3, now() + interval '1 hour', true),"
-        " ('vm:3', 'vm', 3, '{email}', 3, '-infinity', false)"
+        "(name, hostname, pid, queues, concurrency, expires_at, draining, lost_slots) VALUES"
+        " ('vm:1', 'vm', 1, '{email,default}', 7, now() + interval '1 hour', false, 2),"
+        " ('vm:2', 'vm', 2, '{email}', 3, now() + interval '1 hour', true, 0),"
+        " ('vm:3', 'vm', 3, '{email}', 3, '-infinity', false, 0)"
     )
 
     numbers = shell.json("stats")
@@ -45,12 +45,15 @@ def test_queues_and_workers_are_counted(shell: Shell, books: Books) -> None:
     assert 0 <= email["oldest_seconds"] < 60
     assert (default["running"], default["oldest_seconds"], default["workers"]) == (1, None, 1)
     assert [worker["name"] for worker in numbers["workers"]] == ["vm:1", "vm:2", "vm:3"]
+    assert [worker["lost_slots"] for worker in numbers["workers"]] == [2, 0, 0]
     assert numbers["leader"] is False
 
     shown = shell.quick("stats").stdout
     lines = {line.split()[0]: line for line in shown.splitlines() if line.strip()}
     assert lines["email"].split()[:5] == ["email", "2", "1", "0", "1"]
     assert lines["vm:1"].split()[-1] == "working"
+    assert "7 (2 lost)" in lines["vm:1"]
+    assert "lost" not in lines["vm:2"]
     assert lines["vm:2"].split()[-1] == "draining"
     assert lines["vm:3"].split()[-1] == "expired"
     assert "no leader" in shown

@@ -22,7 +22,7 @@ async def leave_in_order(url: str, worker: int) -> None:
     """Leave as a worker does that has nothing in hand."""
     link = Link(url, "leaving")
     settings = WorkerSettings(queues={"default": 1})
-    lease = Lease(link, settings, [], lost=lambda: None, renewed=lambda: None)
+    lease = Lease(link, settings, [], lost=lambda: None, renewed=lambda: None, lost_slots=int)
     lease.worker_id = worker
     try:
         await lease.leave(set())

@@ -64,6 +64,24 @@ def not_text() -> NoReturn:
     raise NotText
 
 
+class Unnamed(type):
+    @property
+    def __module__(cls) -> str:
+        raise RuntimeError("nor this")
+
+    @property
+    def __name__(cls) -> str:
+        raise RuntimeError("nor that")
+
+
+class OfNoName(Exception, metaclass=Unnamed):
+    pass
+
+
+def of_no_name() -> NoReturn:
+    raise OfNoName
+
+
 def not_storable() -> NoReturn:
     raise ValueError("a NUL \x00, a lone surrogate \ud800 and " + "x" * 100_000)
 
@@ -96,6 +114,7 @@ HOSTILE = [
     own_base,
     unreadable,
     not_text,
+    of_no_name,
     not_storable,
     a_group,
     its_own_cause,

@@ -151,6 +151,27 @@ def test_no_more_long_jobs_are_held_than_there_are_processes_and_others_pass_the
     assert books.states() == {"completed": 36}
 
 
+def test_short_jobs_are_left_to_others_while_every_process_has_a_long_one(books: Books) -> None:
+    def count(task: str, state: str) -> int:
+        return books.value(
+            "SELECT count(*) FROM jobqueue.jobs WHERE task = %s AND state = %s", [task, state]
+        )
+
+    async def scenario() -> None:
+        async with at_work(books):
+            app.doubled.enqueue_many(books.connection, [{"number": n} for n in range(60)])
+            await auntil(lambda: books.unfinished() == 0, what="they are known as short")
+            for _ in range(2):
+                app.sleeps.enqueue(books.connection, 30)
+            await auntil(lambda: count("sleeps", "running") == 2, what="both processes are busy")
+            app.doubled.enqueue_many(books.connection, [{"number": n} for n in range(5)])
+            for _ in range(10):
+                await auntil(lambda: count("doubled", "available") == 5, what="they are left")
+                await asyncio.sleep(0.05)
+
+    play(scenario())
+
+
 def test_a_worker_that_cannot_know_what_to_import_says_so(books: Books) -> None:
     async def scenario() -> None:
         async with running(app.jobs, books.url):

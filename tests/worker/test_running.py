@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextvars import ContextVar
+from time import perf_counter
 
 import pytest
 
@@ -187,3 +189,26 @@ def test_a_task_that_returns_a_coroutine_by_mistake_fails_and_says_so(books: Boo
     play(scenario())
     [error] = books.job(job).errors or []
     assert "make the task async def" in error["message"]
+
+
+def test_the_time_a_job_runs_is_without_its_wait_for_others_that_began_together(
+    books: Books,
+) -> None:
+    jobs = JobQueue()
+    times: list[float] = []
+
+    @jobs.task
+    async def holds_the_loop() -> None:
+        times.append(perf_counter())
+        time.sleep(0.03)  # noqa: ASYNC251 - so that the others wait
+        times.append(perf_counter())
+
+    holds_the_loop.enqueue_many(books.connection, [{}] * 8)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url):
+            await auntil(lambda: books.unfinished() == 0, what="all jobs end")
+
+    play(scenario())
+    [(seconds,)] = books.rows("SELECT sum(run_ms) / 1000 FROM jobqueue.all_jobs")
+    assert seconds <= (times[-1] - times[0]) * 1.2, "they ran one after the other"

@@ -75,6 +75,24 @@ def test_an_error_that_ends_iterations_reaches_the_caller_and_the_thread_lives_o
     play(scenario())
 
 
+class Unbound:
+    """Like a proxy outside of its request: whoever looks at it gets an error."""
+
+    @property
+    def __class__(self) -> type:
+        raise LookupError("no request")
+
+
+def test_a_value_that_cannot_be_looked_at_is_an_error_and_the_thread_lives_on() -> None:
+    async def scenario() -> None:
+        with pool(1) as threads:
+            with pytest.raises(LookupError, match="no request"):
+                await threads.call(Unbound, [], {})
+            await threads.call(list, [], {})
+
+    play(scenario())
+
+
 def test_no_more_threads_run_than_allowed_and_the_busy_ones_are_counted() -> None:
     async def scenario() -> None:
         go_on = threading.Event()

@@ -67,7 +67,7 @@ class Desk:
 async def desk(books: Books, *, lease_seconds: float = 30.0) -> AsyncGenerator[Desk]:
     link = Link(books.url, "worker")
     settings = WorkerSettings(queues={"default": 1}, lease_seconds=lease_seconds)
-    lease = Lease(link, settings, [], lost=lambda: None, renewed=lambda: None)
+    lease = Lease(link, settings, [], lost=lambda: None, renewed=lambda: None, lost_slots=int)
     try:
         await lease.enter()
         yield Desk(books, link, lease)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 import time
@@ -106,6 +107,30 @@ def test_a_loop_that_never_comes_back_does_not_keep_its_jobs_for_ever(
         play(other())
     assert books.job(blocker).attempt == 2
     assert any("kept no longer" in one for one in caplog.messages)
+
+
+def test_a_loop_that_fails_to_put_things_right_does_not_pass_for_blocked(
+    books: Books, caplog: pytest.LogCaptureFixture
+) -> None:
+    jobs = JobQueue()
+
+    @jobs.task
+    async def goes_on() -> None:
+        await asyncio.sleep(1)
+
+    def fails() -> None:
+        raise OSError(errno.EMFILE, "no descriptor is free")
+
+    goes_on.enqueue(books.connection)
+
+    async def scenario() -> None:
+        async with running(jobs, books.url) as it:
+            it.worker._watchdog.checks.append(fails)
+            await auntil(lambda: books.unfinished() == 0, what="it has ended")
+
+    play(scenario())
+    assert any("no descriptor is free" in str(one.exc_info) for one in caplog.records)
+    assert not any("blocked" in one for one in caplog.messages)
 
 
 def test_an_idle_worker_asks_its_loop_nothing(books: Books) -> None:

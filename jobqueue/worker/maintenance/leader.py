@@ -10,13 +10,13 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from time import monotonic
 
 import psycopg
 
 from jobqueue.core.errors import one_line
 from jobqueue.store import maintenance
+from jobqueue.worker.background import is_set
 from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
@@ -64,8 +64,7 @@ class Leader:
         self._resigning = True
         self.called.set()
         self._session.stir()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._over.wait(), RESIGN_SECONDS)
+        await is_set(self._over, seconds=RESIGN_SECONDS)
 
     async def run(self) -> None:
         """Stand for election until told to resign."""
@@ -95,9 +94,7 @@ class Leader:
 
     async def _pause(self, workers: int) -> None:
         """Wait until it is worth asking again."""
-        try:
-            await asyncio.wait_for(self.called.wait(), _seconds_between(workers))
-        except TimeoutError:
+        if not await is_set(self.called, seconds=_seconds_between(workers)):
             return
         self.called.clear()
         spread = min(CALLED_SECONDS_A_WORKER * workers, LONGEST_CALLED_SECONDS)

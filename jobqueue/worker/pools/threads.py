@@ -53,12 +53,13 @@ class Call:
             return None, NotBegun(IN_DOUBT)
         try:
             value = self.context.run(self.function, *self.args, **self.kwargs)
+            # To look at it is the application's code as well: a proxy may raise what it likes.
+            if not inspect.iscoroutine(value):
+                return value, None
+            value.close()
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
             return None, error
-        if inspect.iscoroutine(value):
-            value.close()
-            return None, TypeError(NO_COROUTINE)
-        return value, None
+        return None, TypeError(NO_COROUTINE)
 
 
 class Threads:

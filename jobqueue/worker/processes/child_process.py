@@ -40,6 +40,7 @@ PROGRAM = "jobqueue.worker.processes.child"
 LEAVE_SECONDS = 5.0
 # How long after a child's end its last messages may be on their way.
 LAST_SECONDS = 1.0
+CHUNK_BYTES = 65_536
 # Jobs in one child at most, the running one included.
 MOST_PENDING = 64
 # A job waits in a child's hand only behind jobs that are done in so long, as they are known.
@@ -111,6 +112,7 @@ class ChildProcess(asyncio.Protocol):
     async def start(self) -> None:
         """Start the process. Raises OSError if that is not possible."""
         data, far_data = _way()
+        self._data = data
         self._tokens, self._far_tokens = _way()
         self._control, far_control = _way()
         reading, writing = os.pipe()
@@ -245,17 +247,27 @@ class ChildProcess(asyncio.Protocol):
             try:
                 what, *parts = orjson.loads(one)
             except (ValueError, TypeError):
-                return self.kill("said what no child says: its code wrote where it should not")
+                self.kill("said what no child says: its code wrote where it should not")
+                if self._transport is not None:
+                    self._transport.abort()  # nothing that follows is to be trusted
+                return
             self._hear(what, *parts)
-        return None
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - it is over either way
+    def connection_lost(self, exc: Exception | None) -> None:
         """See to it that a process that has hung up ends."""
+        if exc is not None:
+            self._hear_the_rest()
         self._hung_up = True
         if self._exit_code is None:
             self._after(LAST_SECONDS, partial(self.kill, "closed its connection"))
         else:
             self._finish()
+
+    def _hear_the_rest(self) -> None:
+        """Read what a dead child has said, when it was found dead by being written to."""
+        with suppress(OSError):
+            while chunk := self._data.recv(CHUNK_BYTES, socket.MSG_DONTWAIT):
+                self.data_received(chunk)
 
     def _hear(self, what: str, *parts: Any) -> None:  # noqa: ANN401
         if what == "ready":
@@ -270,6 +282,7 @@ class ChildProcess(asyncio.Protocol):
     def _ended(self, number: int, fields: dict[str, Any], why_leave: str | None) -> None:
         if not self.pending or self.pending[0].number != number:
             return  # of one that is given up
+        how = outcome(fields)  # raises for what no child says; then the job ends with the child
         call = self.pending.popleft()
         call.child = None
         self._ahead_seconds = self._ahead_seconds - call.expected_seconds if self.pending else 0.0
@@ -283,7 +296,7 @@ class ChildProcess(asyncio.Protocol):
         if self.used_up:
             self.leave()
         self._next_begins()
-        self._owner.has_ended(call, outcome(fields))
+        self._owner.has_ended(call, how)
 
     def _next_begins(self) -> None:
         if self.pending:

@@ -90,9 +90,18 @@ class Processes:
         return max(0, self.size - busy - len(self._waiting))
 
     def most(self, task: str) -> int:
-        """How many jobs may be here at once for one of this task to begin soon."""
-        short = self._seconds.get(task, UNKNOWN_SECONDS) <= AHEAD_SECONDS
-        return self.size * MOST_PENDING if short else self.size
+        """How many jobs may be here at once for one of this task to begin soon.
+
+        Short ones wait for each other, but for none that is long.
+        """
+        if not self._is_short(task):
+            return self.size
+        held = sum(
+            1
+            for child in self._children
+            if child.pending and not self._is_short(child.pending[0].job.task)
+        )
+        return held + max(0, self.size - held) * MOST_PENDING
 
     async def call(
         self,
@@ -164,7 +173,8 @@ class Processes:
 
     def has_ended(self, call: Call, how: Outcome) -> None:
         """Hand on how a job ended, and give its child another."""
-        self._measure(call.job.task, how.seconds)
+        if how.seconds:  # it has begun
+            self._measure(call.job.task, how.seconds)
         call.end(how)
         self._fill_soon()
 
@@ -249,6 +259,9 @@ class Processes:
         self._start_what_is_needed()
         self._watch()
 
+    def _is_short(self, task: str) -> bool:
+        return self._seconds.get(task, UNKNOWN_SECONDS) <= AHEAD_SECONDS
+
     def _measure(self, task: str, seconds: float) -> None:
         mean = self._seconds.get(task)
         self._seconds[task] = seconds if mean is None else mean + NEWEST * (seconds - mean)
@@ -285,7 +298,8 @@ class Processes:
     async def _start(self, child: ChildProcess) -> None:
         try:
             await child.start()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no process, or no thread to wait for it
+            child.kill("could not be started")
             self._children.discard(child)
             child.gone.set()
             self._could_not_start(child, f"could not be started: {error}")
@@ -321,23 +335,31 @@ class Processes:
             self._waiting.popleft().end(_handed_back(delay_seconds))
 
     def _watch(self) -> None:
-        """Look again soon, if a job waits in a child behind another."""
+        """Look again soon, if a job waits behind another."""
         if self._next_look is not None:
             return
-        heads = {child: child.pending[0] for child in self._children if len(child.pending) > 1}
+        behind = 0 if self._waiting else 1
+        heads = {child: child.pending[0] for child in self._children if len(child.pending) > behind}
         if heads:
             loop = asyncio.get_running_loop()
             self._next_look = loop.call_later(LONGEST_WAIT_SECONDS, self._look, heads)
 
     def _look(self, heads: dict[ChildProcess, Call]) -> None:
-        """Take back what waits behind a job that was running at the last look already."""
+        """Take back what waits behind a job that was running at the last look already.
+
+        When every child has such a job, what waits is for other workers.
+        """
         self._next_look = None
+        long: set[ChildProcess] = set()
         for child, head in heads.items():
             if child.pending and child.pending[0] is head:
+                long.add(child)
                 elapsed = asyncio.get_running_loop().time() - child.head_since
                 mean = self._seconds.get(head.job.task, 0.0)
                 self._seconds[head.job.task] = max(mean, elapsed)
                 self.gives_back(child.recall())
+        if self._children and self._children <= long:
+            self._hand_back_waiting(0.0)
         self._watch()
 
 

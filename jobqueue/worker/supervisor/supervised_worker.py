@@ -71,7 +71,7 @@ class SupervisedWorker(Worker):
         self._say(Word.STARTED)
 
     def _stop_once(self) -> None:
-        if not self._stop.is_set():
+        if not self._told:
             self.stop()
 
     def _abandoned(self) -> None:

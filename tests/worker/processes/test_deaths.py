@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,14 @@ from jobqueue.worker.processes import Outcome, ProcessDied
 from tests.worker.playing import play
 from tests.worker.processes.playing import (
     alive,
+    has_noted,
     job,
     known_as_short,
     lines,
     pid,
     pool,
     result,
+    started,
 )
 
 WAYS = {
@@ -85,6 +88,36 @@ def test_the_jobs_behind_it_in_the_same_process_run_once_each(tmp_path: Path, ho
 
     play(scenario())
     assert sorted(lines(path), key=int) == others
+
+
+@pytest.mark.parametrize("loops", ["asyncio", "uvloop"])
+def test_what_a_process_said_before_its_death_is_heard_though_it_is_written_to_meanwhile(
+    tmp_path: Path, loops: str
+) -> None:
+    factory = pytest.importorskip(loops, reason="the extra `fast` is not installed").new_event_loop
+    path = tmp_path / "notes"
+
+    async def scenario() -> None:
+        async with pool() as processes:
+            await known_as_short(processes, "noted", path="/dev/null", text="warm")
+            await known_as_short(processes, "rare_death", path="/dev/null", text="warm")
+            loop = asyncio.get_running_loop()
+            first = started(processes, job("noted", path=str(path), text="first", seconds=0.3))
+            second = started(
+                processes, job("rare_death", path="/dev/null", text="", how="segfault")
+            )
+            await has_noted(path, "first")
+            # Both have run when the third is sent, and nobody has heard of it.
+            loop.call_soon(loop.call_soon, time.sleep, 1.0)
+            third = started(processes, job("noted", path=str(path), text="third"))
+            assert (await first).kind == "completed"
+            with pytest.raises(ProcessDied):
+                await second
+            assert (await third).kind == "completed"
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(scenario())
+    assert lines(path) == ["first", "third"]
 
 
 def test_a_process_that_dies_between_jobs_costs_nobody_an_attempt() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import auntil
 from tests.worker.playing import play
 from tests.worker.processes.playing import (
     has_noted,
@@ -68,8 +69,37 @@ def test_a_job_is_not_sent_behind_one_of_a_task_that_is_not_known_to_be_short(
     play(scenario())
 
 
-def test_jobs_taken_back_from_a_process_run_there_later_in_their_order(tmp_path: Path) -> None:
+def test_jobs_that_wait_while_every_process_has_a_long_one_are_given_back(tmp_path: Path) -> None:
+    """Those that are short as well, and none is taken in addition, for others may run them."""
+    path = tmp_path / "notes"
+
+    async def scenario() -> None:
+        async with pool(size=2, interrupt_seconds=0.1) as processes:
+            await known_as_short(processes, "nothing")
+            assert processes.most("nothing") > 2
+            long = [
+                started(processes, job("noted", path=str(path), text="long", seconds=3600))
+                for _ in range(2)
+            ]
+            await auntil(lambda: lines(path) == ["long"] * 2, what="both run")
+            assert processes.most("nothing") == 2
+            for _ in range(5):
+                outcome = await processes.call(job("nothing"))
+                assert (outcome.kind, outcome.refund) == ("handed_back", True)
+            long[0].cancel()
+            await asyncio.wait(long[:1])
+            assert (await processes.call(job("nothing"))).kind == "completed"
+            long[1].cancel()
+            await asyncio.wait(long)
+
+    play(scenario())
+
+
+def test_jobs_taken_back_from_a_process_run_there_later_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without those that were cancelled meanwhile, of which it still has the arguments."""
+    monkeypatch.setattr("jobqueue.worker.processes.pool.LONGEST_WAIT_SECONDS", 3600)
     path = tmp_path / "notes"
 
     async def scenario() -> None:

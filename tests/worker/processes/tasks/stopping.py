@@ -15,8 +15,8 @@ from tests.worker.processes.tasks.registry import jobs, note
 
 @jobs.task
 def polite(path: str) -> None:
-    note(path, "begun")
     try:
+        note(path, "begun")
         time.sleep(60)
     except BaseException as error:
         note(path, type(error).__name__)
