@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ class BatchAttempt(Attempt):
 
     __slots__ = ("_members", "entered")
 
-    def __init__(self, members: Sequence[Attempt], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, members: Sequence[Attempt]) -> None:
         first = members[0]
         super().__init__(
-            first.job, first.pools, first.began, first.report, first.history, loop=loop
+            first.job, first.pools, first.began, first.report, first.history, loop=first.loop
         )
         self._members = tuple(members)
         self.entered: Sequence[Attempt] = self._members

@@ -16,7 +16,7 @@ from jobqueue.client.context import Attempt, Report, current_attempt, current_re
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
-from jobqueue.core.outcome import Cancel, Expired, Interrupted, Kind, Verdict
+from jobqueue.core.outcome import Expired, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.batches import Batches
@@ -27,7 +27,7 @@ from jobqueue.worker.plans import Plan, begin, plan_of
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.recorder import Recorder
 from jobqueue.worker.rooms import Rooms
-from jobqueue.worker.stops import Running, Stops
+from jobqueue.worker.stops import Running, Stops, cancelled
 from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
@@ -104,8 +104,8 @@ class Runner:
 
     @property
     def running(self) -> int:
-        """Jobs that run now."""
-        return len(self._running)
+        """Jobs that run now, each of a batch counted."""
+        return sum(len(attempt.members) for attempt in self._running)
 
     @property
     def coroutines_left(self) -> int:
@@ -196,15 +196,15 @@ class Runner:
         """
         waiting = self._take_out(lambda job: (job.id, job.lease) in asked)
         for job in waiting:
-            self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
+            self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=cancelled()))
         found = len(waiting)
         for attempt in self._running:
             told = [one for one in attempt.members if (one.job.id, one.job.lease) in asked]
             found += len(told)
             if told and all(one in told or one.stopped for one in attempt.members):
-                self.stops.stop(attempt, _cancelled())
+                self.stops.stop(attempt, cancelled())
             for one in told:  # the others of its batch go on
-                one.stopped = one.stopped or _cancelled()
+                one.stopped = one.stopped or cancelled()
         return found
 
     async def interrupt(self) -> int:
@@ -263,17 +263,21 @@ class Runner:
 
     def _start_batch(self, line: Line, task: Task[..., Any], jobs: list[Claimed]) -> None:
         """Start jobs together, in the slot that was taken for them."""
+        if not self._holds():
+            # They waited, and meanwhile the worker may have been frozen: others may have them.
+            for job in jobs:
+                self._acker.not_completed(job, UNSTARTED)
+            self._release(line, task)
+            return
         plan = self._plans[task.name]
         if self._watchdog.asleep:
             self._watchdog.wake()
         loop, now = asyncio.get_running_loop(), perf_counter()
-        attempt = BatchAttempt(
-            [
-                Attempt(job, self._connections, now, self._report, plan.history, loop=loop)
-                for job in jobs
-            ],
-            loop,
-        )
+        members = [
+            Attempt(job, self._connections, now, self._report, plan.history, loop=loop)
+            for job in jobs
+        ]
+        attempt = BatchAttempt(members)
         running = begin(self._attempt(line, plan, attempt), loop, self._context.copy())
         if not running.done():
             self._running[attempt] = running
@@ -353,14 +357,8 @@ class Runner:
             self._idle.set()
         if line.lost * 2 >= line.concurrency:
             self._too_many_lost(f"{line.lost} of {line.concurrency} slots of queue {job.queue}")
-        elif (room := self._pool(attempt).most(self._tasks[job.task])) is not None:
-            self._look_at_room(self._tasks[job.task].pool, room)
-
-    def _look_at_room(self, pool: str, room: int) -> None:
-        """See whether too little is left of a pool that has less room than there are slots."""
-        lost = sum(1 for attempt in self._lost if self._tasks[attempt.job.task].pool == pool)
-        if lost * 2 >= room:
-            self._too_many_lost(f"{lost} of {room} places of pool {pool!r}")
+        elif what := self.rooms.half_lost(self._tasks[job.task], self._lost):
+            self._too_many_lost(what)
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
         if self._lost.pop(attempt, None) is None:
@@ -400,7 +398,3 @@ class Runner:
                 self._wake.set()
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
-
-
-def _cancelled() -> Cancel:
-    return Cancel("somebody cancelled it while it ran")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,20 +26,10 @@ from jobqueue import (
     current_batch,
     current_job,
 )
-from jobqueue.store import jobs as statements
-from jobqueue.store.statement import run
 from tests.waiting import auntil
+from tests.worker.batching import ONCE, Item, drain
 from tests.worker.books import Books
 from tests.worker.playing import play, running
-
-ONCE = Retry(attempts=1)
-
-
-@dataclass
-class Item:
-    number: int
-    word: str = "word"
-
 
 class Named(NamedTuple):
     number: int
@@ -53,16 +42,6 @@ class Model(BaseModel):
 @pytest.fixture
 def jobs() -> JobQueue:
     return JobQueue()
-
-
-def drain(books: Books, jobs: JobQueue, **settings: Any) -> None:
-    """Run a worker until every job has ended."""
-
-    async def scenario() -> None:
-        async with running(jobs, books.url, **settings):
-            await auntil(lambda: books.unfinished() == 0, what="all have ended")
-
-    play(scenario())
 
 
 @pytest.mark.parametrize("pool", ["async", "thread"])
@@ -230,127 +209,6 @@ def test_arguments_that_do_not_fit_fail_their_own_job_only(books: Books, jobs: J
     drain(books, jobs)
     assert books.state(bad) == "dead"
     assert seen == [(1, str(good[0].id)), (2, str(good[1].id))]
-
-
-def test_a_timeout_stops_the_batch_and_fails_all_of_it(books: Books, jobs: JobQueue) -> None:
-    @jobs.task(batch=Batch(size=2, wait=5), retry=ONCE, timeout=30)
-    async def index(items: list[Item]) -> None:
-        await asyncio.sleep(60)
-
-    with books.connection.transaction():
-        index.enqueue(books.connection, number=1)
-        index.using(timeout=0.2).enqueue(books.connection, number=2)
-    drain(books, jobs)
-    dead = books.rows("SELECT errors -> 0 ->> 'error' FROM jobqueue.dead_letters")
-    assert dead == [("TimedOut",), ("TimedOut",)]
-
-
-def test_a_thread_that_does_not_stop_ends_in_the_books_for_every_job(
-    books: Books, jobs: JobQueue
-) -> None:
-    go_on = threading.Event()
-
-    @jobs.task(batch=Batch(size=2, wait=5), retry=ONCE, timeout=0.1)
-    def index(items: list[Item]) -> None:
-        go_on.wait(20)
-
-    with books.connection.transaction():
-        for number in range(2):
-            index.enqueue(books.connection, number=number)
-    try:
-        drain(books, jobs, stop_seconds=0.1)
-    finally:
-        go_on.set()
-    assert books.states() == {"dead": 2}
-
-
-def test_one_that_is_cancelled_ends_as_cancelled_unless_it_completes_and_the_others_go_on(
-    books: Books, jobs: JobQueue
-) -> None:
-    told: list[bool] = []
-
-    @jobs.task(batch=Batch(size=3, wait=5))
-    async def index(items: list[Item]) -> list[object]:
-        while not any(told):
-            told[:] = [job.cancelled for job in current_batch().jobs]
-            await asyncio.sleep(0.01)
-        assert not current_batch().cancelled
-        return [ValueError("stopped") if one else None for one in told]
-
-    with books.connection.transaction():
-        made = [index.enqueue(books.connection, number=number) for number in range(3)]
-
-    async def scenario() -> None:
-        async with running(jobs, books.url):
-            await auntil(lambda: books.states().get("running") == 3, what="they run")
-            await asyncio.sleep(0.1)
-            assert run(books.execute, statements.cancel(made[1].id)) == ["asked"]
-            await auntil(lambda: books.unfinished() == 0, what="they have ended")
-
-    play(scenario())
-    assert [books.state(job) for job in made] == ["completed", "cancelled", "completed"]
-
-
-@pytest.mark.parametrize("when", ["collected", "running"])
-def test_a_batch_of_which_all_are_cancelled_stops(books: Books, jobs: JobQueue, when: str) -> None:
-    ran: list[int] = []
-
-    @jobs.task(batch=Batch(size=2 if when == "running" else 100, wait=30))
-    async def index(items: list[Item]) -> None:
-        ran.append(len(items))
-        await asyncio.sleep(60)
-
-    with books.connection.transaction():
-        made = [index.enqueue(books.connection, number=number) for number in range(2)]
-
-    async def scenario() -> None:
-        async with running(jobs, books.url) as it:
-            await auntil(lambda: books.states().get("running") == 2, what="they are in hand")
-            await auntil(lambda: ran or when == "collected", what="they run")
-            for job in made:
-                run(books.execute, statements.cancel(job.id))
-            await auntil(lambda: books.states() == {"cancelled": 2}, what="they have ended")
-            line = it.worker._runner.lines["default"]
-            await auntil(lambda: line.running == 0, what="the slot is free")
-
-    play(scenario())
-
-
-def test_a_batch_that_runs_when_the_worker_is_to_go_is_finished_or_handed_back(
-    books: Books, jobs: JobQueue
-) -> None:
-    @jobs.task(batch=Batch(size=2, wait=5))
-    async def index(items: list[Item]) -> None:
-        await asyncio.sleep(0.3 if items[0].number < 2 else 60)
-
-    async def scenario(first: int, grace: float) -> int:
-        for number in (first, first + 1):
-            index.enqueue(books.connection, number=number)
-        async with running(jobs, books.url, grace_seconds=grace) as it:
-            await auntil(lambda: it.worker._runner.running == 2, what="it runs")
-            return (await it.stopped()).interrupted
-
-    assert play(scenario(0, 10)) == 0
-    assert books.states() == {"completed": 2}
-    assert play(scenario(2, 0.1)) == 2
-    assert books.states() == {"completed": 2, "available": 2}
-    assert books.rows("SELECT DISTINCT attempt FROM jobqueue.jobs") == [(0,)]
-
-
-def test_a_pause_gives_back_what_is_collected(books: Books, jobs: JobQueue) -> None:
-    @jobs.task(batch=Batch(size=100, wait=30))
-    async def index(items: list[Item]) -> None: ...
-
-    async def scenario() -> None:
-        async with running(jobs, books.url) as it:
-            for number in range(5):
-                index.enqueue(books.connection, number=number)
-            await auntil(lambda: books.states() == {"running": 5}, what="they are collected")
-            jobs.pause(books.connection, task=index)
-            await auntil(lambda: books.states() == {"available": 5}, what="they are given back")
-            assert it.worker._runner.lines["default"].running == 0
-
-    play(scenario())
 
 
 def test_two_tasks_and_two_queues_are_collected_apart(books: Books, jobs: JobQueue) -> None:
