@@ -31,6 +31,7 @@ from tests.worker.batching import ONCE, Item, drain
 from tests.worker.books import Books
 from tests.worker.playing import play, running
 
+
 class Named(NamedTuple):
     number: int
 
