@@ -10,6 +10,7 @@ from jobqueue.client.batches import BatchAttempt
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.batch import outcomes
+from jobqueue.core.hiding import secret_texts
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
@@ -152,10 +153,13 @@ async def run_batch(call: Call, task: Task[..., Any], attempt: BatchAttempt) -> 
         given = outcomes(task.name, value, len(items))
     except BaseException as error:  # noqa: BLE001 - ends these jobs, nothing else
         forked.leave()
-        endings |= {one: raised(task, one, error) for one in entered}
+        secrets = _secrets(task, attempt)
+        endings |= {one: raised(task, one, error, secrets) for one in entered}
     else:
+        failed = any(isinstance(outcome, BaseException) for outcome in given)
+        secrets = _secrets(task, attempt) if failed else None
         for one, outcome in zip(entered, given, strict=True):
-            endings[one] = _ended(task, one, outcome)
+            endings[one] = _ended(task, one, outcome, secrets)
     return [endings[one] for one in attempt.members]
 
 
@@ -165,11 +169,20 @@ def _item(task: Task[..., Any], one: Attempt) -> object:
     return task.make_item(*args, **kwargs)
 
 
-def _ended(task: Task[..., Any], one: Attempt, outcome: object) -> Ending:
+def _secrets(task: Task[..., Any], attempt: BatchAttempt) -> tuple[str, ...]:
+    """Give what is to be hidden in any error: it may tell of other jobs of the batch as well."""
+    names = task.signature.secrets
+    found = {text for one in attempt.members for text in secret_texts(one.job.args, names)}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _ended(
+    task: Task[..., Any], one: Attempt, outcome: object, secrets: tuple[str, ...] | None
+) -> Ending:
     """Say how one job ended, by the outcome that its batch has for it."""
     try:
         if isinstance(outcome, BaseException):
-            return raised(task, one, outcome)
+            return raised(task, one, outcome, secrets)
         return returned(task, one, outcome)
     except BaseException as error:  # noqa: BLE001 - a result that cannot be kept, say
         return raised(task, one, error)

@@ -63,7 +63,7 @@ def test_what_cannot_be_decided_is_refused(shell: Shell) -> None:
     ):
         refused = shell.quick("queues", "set", "email", *words)
         assert refused.returncode == 2
-        assert said in " ".join(refused.stderr.split())
+        assert said in " ".join(refused.stderr.replace("│", " ").split())
 
 
 def test_a_job_is_enqueued_with_a_deadline(shell: Shell, books: Books) -> None:

@@ -37,7 +37,7 @@ def partition(connection: psycopg.Connection, days_ago: int) -> None:
     connection.execute(
         """
         DO $$ DECLARE day date := (now() AT TIME ZONE 'UTC')::date - %s; BEGIN
-            EXECUTE format('CREATE TABLE jobqueue.%%I PARTITION OF jobqueue.job_history '
+            EXECUTE format('CREATE TABLE IF NOT EXISTS jobqueue.%%I PARTITION OF jobqueue.job_history '
                 'FOR VALUES FROM (%%L) TO (%%L)', 'job_history_' || to_char(day, 'YYYYMMDD'),
                 day || ' 00:00:00+00', day + 1 || ' 00:00:00+00');
         END $$

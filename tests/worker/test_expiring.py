@@ -25,7 +25,7 @@ def test_a_job_that_has_not_started_by_its_deadline_is_cancelled_without_a_worke
 ) -> None:
     jobs = JobQueue()
 
-    @jobs.task(queue="nobody")
+    @jobs.task(queue="nobody", returns=True)
     async def work() -> None: ...
 
     @jobs.task
@@ -138,7 +138,7 @@ def test_the_deadline_of_a_task_holds_for_every_way_to_enqueue(books: Books) -> 
 
     async def registered() -> None:
         async with running(jobs, books.url, queues={"elsewhere": 1}):
-            await auntil(lambda: books.rows("SELECT FROM jobqueue.workers"), what="it is there")
+            await auntil(lambda: books.rows("SELECT id FROM jobqueue.workers"), what="it is there")
 
     play(registered())
     work.enqueue(books.connection)

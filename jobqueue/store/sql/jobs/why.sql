@@ -39,6 +39,8 @@ SELECT job.task, job.queue, job.state,
                SELECT FROM jobqueue.jobs AS other
                WHERE other.queue = job.queue AND other.state = 'available'
                  AND (other.priority, other.run_at, other.id) < (job.priority, job.run_at, job.id)
+               -- In the order of the index: else a queue with none ahead may be read to its end.
+               ORDER BY other.priority, other.run_at, other.id
                LIMIT %(most)s::integer
            ) AS ahead)
        ELSE 0 END,
