@@ -277,6 +277,9 @@ BEGIN
 END
 $body$;
 
+-- To be replaced takes that away.
+ALTER FUNCTION jobqueue.task_defaults SECURITY DEFINER;
+
 -- As before, and a job that was contested keeps its deadline.
 CREATE OR REPLACE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
