@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -12,7 +13,14 @@ from jobqueue.store import jobs as job_statements
 from jobqueue.store import maintenance, queues
 from jobqueue.worker.link import Link
 from jobqueue.worker.maintenance import trim
+from tests.conftest import new_database
 from tests.store.steps import do, enqueue, enqueue_many, enter_task, register, show
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """URL of a database of its own: days of history are added to it, which stay."""
+    yield from new_database(server_url, template)
 
 
 def ended(connection: psycopg.Connection, queue: str, days_ago: int) -> None:
@@ -37,7 +45,7 @@ def partition(connection: psycopg.Connection, days_ago: int) -> None:
     connection.execute(
         """
         DO $$ DECLARE day date := (now() AT TIME ZONE 'UTC')::date - %s; BEGIN
-            EXECUTE format('CREATE TABLE IF NOT EXISTS jobqueue.%%I PARTITION OF jobqueue.job_history '
+            EXECUTE format('CREATE TABLE jobqueue.%%I PARTITION OF jobqueue.job_history '
                 'FOR VALUES FROM (%%L) TO (%%L)', 'job_history_' || to_char(day, 'YYYYMMDD'),
                 day || ' 00:00:00+00', day + 1 || ' 00:00:00+00');
         END $$
