@@ -57,7 +57,7 @@ def test_what_is_decided_for_a_queue_is_set_listed_and_cleared(shell: Shell) -> 
 def test_what_cannot_be_decided_is_refused(shell: Shell) -> None:
     for words, said in (
         ([], "nothing to set"),
-        (["--history-days", "0"], "0 is not in the range"),
+        (["--history-days", "0"], "should be greater than or equal to 1"),
         (["--min-workers", "5", "--max-workers", "4"], "--max-workers is below --min-workers"),
         (["--attempts", "3", "--clear", "attempts"], "both given"),
     ):
