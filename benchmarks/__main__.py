@@ -23,6 +23,7 @@ from benchmarks.enqueue import in_bulk, one_by_one
 from benchmarks.half_load import half_load
 from benchmarks.idle_cost import idle_cost
 from benchmarks.latency import idle_latency
+from benchmarks.limits import limits
 from benchmarks.measure import Bench, Group, Options, Series
 from benchmarks.no_history import no_history
 from benchmarks.pools import pools
@@ -50,6 +51,7 @@ GROUPS = {
     "idle": idle_cost,
     "recovery": recovery,
     "schedules": schedules,
+    "limits": limits,
 }
 
 # Into a file or a pipe, the table is as wide as it needs to be.

@@ -50,11 +50,15 @@ class Drain:
     """Jobs with numbers from 0, in the database of `connection`, which commits by itself.
 
     folder: for what the workers write.
+    keys: how many values the argument `key` of the task takes in turn; None: it has no such one.
     """
 
-    def __init__(self, connection: Connection, task: Task[[int], Any], folder: Path) -> None:
+    def __init__(
+        self, connection: Connection, task: Task[..., Any], folder: Path, keys: int | None
+    ) -> None:
         self.connection = connection
         self._task = task
+        self._keys = keys
         self._folder = folder
         self._files = ExitStack()
         self._ids: list[UUID] = []
@@ -66,10 +70,12 @@ class Drain:
 
     @classmethod
     @contextmanager
-    def on(cls, url: str, task: Task[[int], Any], folder: Path) -> Generator[Drain]:
+    def on(
+        cls, url: str, task: Task[..., Any], folder: Path, *, keys: int | None = None
+    ) -> Generator[Drain]:
         """Have one on the database at `url` until the end of the block."""
         with psycopg.connect(url, autocommit=True) as connection:
-            drain = cls(connection, task, folder)
+            drain = cls(connection, task, folder, keys)
             with drain._files:
                 yield drain
 
@@ -81,9 +87,14 @@ class Drain:
     def enqueue(self, count: int) -> None:
         """Enqueue so many more, in one transaction; `finish` is about them."""
         self._marks = [log.noted() for log in self._logs]
-        items = [{"number": number} for number in range(self.jobs, self.jobs + count)]
+        items = [self._arguments(number) for number in range(self.jobs, self.jobs + count)]
         with self.connection.transaction():
             self._ids += [made.id for made in self._task.enqueue_many(self.connection, items)]
+
+    def _arguments(self, number: int) -> dict[str, int]:
+        if self._keys is None:
+            return {"number": number}
+        return {"number": number, "key": number % self._keys}
 
     def enqueue_one(self) -> tuple[int, int]:
         """Enqueue one more. Gives the moments before the call and after the COMMIT, in ns."""

@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 from benchmarks.runs import RunLog
-from jobqueue import JobQueue
+from jobqueue import Concurrency, JobQueue, RateLimit
 
 RUN_LOG_VARIABLE = "JOBQUEUE_BENCH_RUN_LOG"
 
 SLOW_SECONDS = 0.003
+RATE = 5_000
 # Some ten milliseconds of Python.
 SPINS = 600_000
 
@@ -69,3 +70,18 @@ async def note_run_slowly(number: int) -> None:
     """Run on the event loop for a few milliseconds, most of them waiting."""
     _note(number)
     await asyncio.sleep(SLOW_SECONDS)
+
+
+KEYS = 10_000
+
+
+@jobs.task(concurrency=Concurrency(1, key="key"))
+async def note_run_by_key(number: int, key: int) -> None:  # noqa: ARG001 - read by its limit
+    """Run on the event loop, one of each key at once."""
+    _note(number)
+
+
+@jobs.task(rate_limit=RateLimit("bench", RATE))
+async def note_run_at_a_rate(number: int) -> None:
+    """Run on the event loop, so many a second."""
+    _note(number)

@@ -48,7 +48,8 @@ from jobqueue.core.errors import (
     WrongOutcomes,
 )
 from jobqueue.core.keys import Unique
-from jobqueue.core.outcome import Cancel, Snooze
+from jobqueue.core.limits import Concurrency, RateLimit
+from jobqueue.core.outcome import Cancel, Hold, Snooze
 from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
@@ -65,6 +66,7 @@ __all__ = [
     "Batch",
     "Cancel",
     "Cancellation",
+    "Concurrency",
     "ConfigurationError",
     "Constant",
     "CurrentBatch",
@@ -74,6 +76,7 @@ __all__ = [
     "Enqueued",
     "Enqueuing",
     "Exponential",
+    "Hold",
     "JobCancelled",
     "JobDead",
     "JobQueue",
@@ -87,6 +90,7 @@ __all__ = [
     "NotDone",
     "PartlyCommitted",
     "Priority",
+    "RateLimit",
     "Reason",
     "ResultError",
     "Retry",

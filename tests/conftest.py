@@ -111,6 +111,7 @@ TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
     *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
     *("schedules", "schedule_ticks", "leader"),
+    *("limits", "rates", "gate_calls"),
     *("pauses", "expirations"),
 )
 

@@ -19,6 +19,7 @@ from jobqueue.cli import (
     enqueue,
     grants,
     jobs,
+    limits,
     migrate,
     pauses,
     queues,
@@ -58,6 +59,7 @@ dead.register(app)
 schedules.register(app)
 queues.register(app)
 pauses.register(app)
+limits.register(app)
 stats.register(app)
 
 

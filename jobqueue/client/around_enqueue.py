@@ -78,7 +78,9 @@ def around_one(
     """
     arguments = MappingProxyType(task.signature.with_defaults(values))
     subject = Enqueuing(task.name, arguments, task.options)
-    return AroundEnqueue(task.hooks.enqueues, subject, _Rules(task, statement.params["args"]))
+    args: str = statement.params["args"]
+    # Jobs under limits travel as an array, also where there is one.
+    return AroundEnqueue(task.hooks.enqueues, subject, _Rules(task, args.strip("[]")))
 
 
 def around_many(task: Task[..., Any], items: object) -> AroundEnqueue:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobqueue.client.ids import increasing_ids
 from jobqueue.core.errors import ArgumentError, ConfigurationError
 from jobqueue.core.options import NO_KEYS, Keys
+from jobqueue.store import gates
 from jobqueue.store import jobs as statements
 from jobqueue.store.jobs import CopyCommon, Enqueued
 from jobqueue.store.statement import Statement
@@ -88,6 +89,9 @@ def chunks(task: Task[..., Any], items: Items) -> Iterator[Statement[Enqueued]]:
 
 
 def _chunk(task: Task[..., Any], chunk: list[str], keys: list[Keys]) -> Statement[Enqueued]:
+    if task.options.flow is not None:
+        its_keys = [task.flow_keys(one) for one in chunk]
+        return gates.enqueue(task.name, f"[{','.join(chunk)}]", task.options, keys, its_keys)
     return statements.enqueue_many(task.name, f"[{','.join(chunk)}]", task.options, keys)
 
 

@@ -6,6 +6,7 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
@@ -13,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 import psycopg
 
 from jobqueue.client.acts import Acts
+from jobqueue.client.declared_limits import Declared, Limits
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.schedules import declare, enter
 from jobqueue.client.task import Task
@@ -27,6 +29,7 @@ from jobqueue.core.errors import (
     one_line,
 )
 from jobqueue.core.keys import Key, Unique
+from jobqueue.core.limits import Concurrency, RateLimit
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.pools import Pool
@@ -56,6 +59,7 @@ class JobQueue(Acts):
         self._database_url = database_url
         self._tasks: dict[str, Task[..., Any]] = {}
         self._schedules: dict[str, Definition] = {}
+        self._limits = Limits()
         self.hooks = Hooks()
 
     def __repr__(self) -> str:
@@ -70,6 +74,11 @@ class JobQueue(Acts):
     def schedules(self) -> Mapping[str, Definition]:
         """The declared schedules by name."""
         return MappingProxyType(self._schedules)
+
+    @property
+    def limits(self) -> Mapping[str, Declared]:
+        """The declared limits by name; None: named, and set elsewhere."""
+        return MappingProxyType(self._limits.declared)
 
     @property
     def database_url(self) -> str | None:
@@ -94,6 +103,9 @@ class JobQueue(Acts):
         pool: Pool | None = None,
         timeout: Duration | str | None = None,
         returns: bool = False,
+        concurrency: Concurrency | None = None,
+        rate_limit: RateLimit | str | None = None,
+        weight: int | None = None,
         expires_in: Duration | str | None = None,
         batch: None = None,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
@@ -132,6 +144,9 @@ class JobQueue(Acts):
         pool: Pool | None = None,
         timeout: Duration | str | None = None,
         returns: bool = False,
+        concurrency: Concurrency | None = None,
+        rate_limit: RateLimit | str | None = None,
+        weight: int | None = None,
         expires_in: Duration | str | None = None,
         batch: Batch | None = None,
         **unknown: object,
@@ -158,6 +173,9 @@ class JobQueue(Acts):
         batch: to have the function called with a list of items, each the arguments of one job; see
             Batch. It returns nothing when all are done, or one outcome for each: its result, or an
             exception. What it raises is the failure of all.
+        concurrency: how many of its jobs run at once across the fleet, by key if wanted.
+        rate_limit: how many of its jobs start in a while, with those of all tasks under that name;
+            a name alone is of a limit that is set elsewhere. weight: for how many a job counts.
 
         Raises TaskError for a name taken twice, a method or a signature that JSON cannot carry, and
         ConfigurationError for an option out of range.
@@ -200,7 +218,9 @@ class JobQueue(Acts):
                 self,
                 function,
                 name=task_name,
-                options=options,
+                options=replace(
+                    options, flow=self._limits.flow(task_name, concurrency, rate_limit, weight)
+                ),
                 retry=policy,
                 history=history,
                 pool=pool,

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Generic, ParamSpec, TypeVar, Unpack
 
+from pydantic_core import from_json
+
 from jobqueue.client import bulk, connections
 from jobqueue.client.around_enqueue import around_many, around_one
 from jobqueue.client.batches import items_of
@@ -17,11 +19,13 @@ from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
 from jobqueue.core.batch import Batch
+from jobqueue.core.errors import TaskError
+from jobqueue.core.limits import Flow, FlowKeys
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
 from jobqueue.core.pools import Pool, check_batch_pool, choose_pool
 from jobqueue.core.retry import Retry
+from jobqueue.store import gates, workers
 from jobqueue.store import jobs as statements
-from jobqueue.store import workers
 from jobqueue.store.jobs import Enqueued
 from jobqueue.store.statement import Statement
 
@@ -69,6 +73,10 @@ class Task(Generic[P, R]):
         items = None if batch is None else items_of(name, function)
         self.signature = Signature(name, function) if items is None else items.signature
         self.make_item = None if items is None else items.make
+        self.flow = options.flow
+        """the limits that its jobs are under, unless an enqueue says otherwise"""
+        if self.flow is not None:
+            _check_keys(name, self.flow, self.signature)
         self.is_async = inspect.iscoroutinefunction(function)
         self.pool: Pool = choose_pool(pool, task=name, is_coroutine=self.is_async)
         check_batch_pool(self.pool, task=name, batch=batch)
@@ -91,7 +99,8 @@ class Task(Generic[P, R]):
         """Give this task with other options for what is enqueued through it.
 
         queue, priority, attempts, delay, run_at, job_id, idempotency_key,
-        idempotency_retention, unique, timeout, expires_in, expires_at: see UsingOptions.
+        idempotency_retention, unique, timeout, expires_in, expires_at, concurrency_key, weight: see
+        UsingOptions.
         Raises ConfigurationError for an unknown option or a value out of range.
         """
         other = copy.copy(self)
@@ -204,6 +213,14 @@ class Task(Generic[P, R]):
         async with self._queue.atransaction() as connection:
             return await self.aenqueue(connection, *args, **kwargs)
 
+    def flow_keys(self, encoded: str) -> FlowKeys:
+        """Give the keys of a job under the task's limits. encoded: its arguments as JSON."""
+        flow, own = self.options.flow, self.options.concurrency_key
+        assert flow is not None  # noqa: S101 - asked for jobs under limits only
+        values = self.signature.with_defaults(from_json(encoded)) if flow.keyed else {}
+        concurrency, rate = flow.keys(values)
+        return concurrency if own is None else own, rate
+
     def statement(self, values: Mapping[str, object]) -> Statement[Enqueued]:
         """Give the statement that enqueues one job with `values`, by parameter name.
 
@@ -213,4 +230,17 @@ class Task(Generic[P, R]):
         if self.options.plain:
             return statements.insert(self.name, encoded, self.options, new_id())
         keys = self.options.keys(self.signature.checked(values)) if self.options.keyed else NO_KEYS
+        if self.options.flow is not None:
+            its_keys = [self.flow_keys(encoded)]
+            return gates.enqueue(self.name, f"[{encoded}]", self.options, [keys], its_keys)
         return statements.enqueue(self.name, encoded, self.options, keys)
+
+
+def _check_keys(task: str, flow: Flow, signature: Signature) -> None:
+    """Return if the keys of a task's limits are of its arguments. Raises TaskError."""
+    for argument in (flow.concurrency_argument, flow.rate_argument):
+        if argument is not None and argument not in signature.shape.parameters:
+            known = ", ".join(signature.shape.parameters) or "none"
+            raise TaskError(
+                f"task {task!r}: key {argument!r} of its limit is not among its arguments ({known})"
+            )

@@ -17,6 +17,7 @@ from jobqueue.core.duration import (
 )
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique, make_key
+from jobqueue.core.limits import Flow, check_whole, named_key
 from jobqueue.core.names import check_queue_name
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import DEFAULT_ATTEMPTS, check_attempts
@@ -43,6 +44,8 @@ class UsingOptions(TypedDict, total=False):
     timeout: how long an attempt may take, in place of what the task says; also as text, `30s`.
     expires_in: not started this long after it was due, the job is cancelled; None: never.
     expires_at: the same at this moment; it must carry a time zone.
+    concurrency_key: under the task's concurrency limit, in place of its argument's value.
+    weight: for how many starts it counts in the task's rate limit.
     """
 
     queue: str
@@ -57,6 +60,8 @@ class UsingOptions(TypedDict, total=False):
     timeout: Duration | str
     expires_in: Duration | str | None
     expires_at: datetime | None
+    concurrency_key: str
+    weight: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class EnqueueOptions:
     timeout_seconds: float | None = None
     expires_seconds: float | None = None
     expires_at: datetime | None = None
+    flow: Flow | None = None
+    concurrency_key: str | None = None
 
     @property
     def plain(self) -> bool:
@@ -93,6 +100,7 @@ class EnqueueOptions:
             and self.unique is None
             and self.timeout_seconds is None
             and not self.expires
+            and self.flow is None
         )
 
     @property
@@ -108,7 +116,8 @@ class EnqueueOptions:
     @property
     def loadable(self) -> bool:
         """Whether jobs have nothing that a bulk load does not carry."""
-        return not self.keyed and self.timeout_seconds is None and not self.expires
+        bare = not self.keyed and self.timeout_seconds is None and self.flow is None
+        return bare and not self.expires
 
     def keys(self, values: Mapping[str, Any]) -> Keys:
         """Give the keys of a job with `values`, as the task would get them.
@@ -132,6 +141,19 @@ class EnqueueOptions:
                 known = ", ".join(READERS)
                 raise ConfigurationError(f"option {name!r}: unknown; use one of {known}")
             changes.update(_checked(name, value))
+        weight = changes.pop("weight", None)
+        if "concurrency_key" in options and (self.flow is None or self.flow.concurrency is None):
+            raise ConfigurationError(
+                "concurrency_key: the task is under no concurrency limit; "
+                "give it one with @jobs.task(concurrency=...)"
+            )
+        if weight is not None:
+            if self.flow is None or self.flow.rate is None:
+                raise ConfigurationError(
+                    "weight: the task is under no rate limit; "
+                    "give it one with @jobs.task(rate_limit=...)"
+                )
+            changes["flow"] = replace(self.flow, weight=weight)
         if "delay" in options and "run_at" in options:
             raise ConfigurationError("delay and run_at: both given; give one of them")
         if "expires_in" in options and "expires_at" in options:
@@ -209,5 +231,7 @@ READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
     ),
     "expires_in": ((*DURATION, str, type(None)), _expires_in),
     "expires_at": ((datetime, type(None)), _expires_at),
+    "concurrency_key": ((str,), lambda value: {"concurrency_key": named_key(value)}),
+    "weight": ((int,), lambda value: {"weight": check_whole(value, "weight")}),
 }
 """Each option's types, and what it sets."""

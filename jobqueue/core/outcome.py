@@ -25,6 +25,13 @@ class Snooze(Exception):
         super().__init__(f"snoozed for {self.after_seconds:g} s")
 
 
+class Hold(Snooze):
+    """Raised from inside a job: as Snooze, and the job's rate limit lets nothing through so long.
+
+    For a 429 with Retry-After. Under a rate with keys, only the job's own key is held.
+    """
+
+
 class Cancel(Exception):
     """Raised from inside a job: end it as cancelled; no retry, no dead letter."""
 
@@ -73,6 +80,8 @@ class Kind(StrEnum):
     COMPLETED = "completed"
     RETRIED = "retried"
     SNOOZED = "snoozed"
+    HELD = "held"
+    """snoozed, and its rate limit with it"""
     HANDED_BACK = "handed_back"
     CANCELLED = "cancelled"
     DEAD = "dead"
@@ -98,13 +107,13 @@ class Verdict:
     def began(self) -> bool:
         """Whether anything of the attempt ran."""
         if self.kind is Kind.HANDED_BACK:
-            return self.error is not None
+            return self.error is not None or not self.refund
         return not isinstance(self.error, Expired)
 
     @property
     def runs_at_once(self) -> bool:
         """Whether the job is available again as soon as this is recorded."""
-        again = self.kind in {Kind.RETRIED, Kind.SNOOZED, Kind.HANDED_BACK}
+        again = self.kind in {Kind.RETRIED, Kind.SNOOZED, Kind.HELD, Kind.HANDED_BACK}
         return again and self.delay_seconds <= 0
 
 
@@ -116,7 +125,8 @@ def judge(
     chance: a random number from 0 to 1, for the jitter.
     """
     if isinstance(error, Snooze):
-        return Verdict(Kind.SNOOZED, delay_seconds=error.after_seconds, refund=True)
+        kind = Kind.HELD if isinstance(error, Hold) else Kind.SNOOZED
+        return Verdict(kind, delay_seconds=error.after_seconds, refund=True)
     if isinstance(error, Cancel):
         return Verdict(Kind.CANCELLED, error=error)
     if isinstance(error, Interrupted):

@@ -18,6 +18,8 @@ class State(StrEnum):
     """needs other jobs first"""
     WAITING = "waiting"
     """a workflow parked on sleep or an event"""
+    GATED = "gated"
+    """due, waiting for a limit to let it through"""
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     DEAD = "dead"

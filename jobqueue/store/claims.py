@@ -16,6 +16,8 @@ class Claimed(NamedTuple):
 
     run_at: since when it was due, in seconds since 1970 by the database's clock.
     timeout_seconds: the job's own; None: its task's.
+    starts_at: of a job that was let through its limits: the moment from which it may start, as
+        run_at, or 0 if that does not matter; None: it is not under any.
     expired: whether its deadline has passed; None: it has none, or has started before.
     """
 
@@ -29,6 +31,7 @@ class Claimed(NamedTuple):
     priority: int
     run_at: float
     timeout_seconds: float | None = None
+    starts_at: float | None = None
     expired: bool | None = None
 
 

@@ -91,7 +91,8 @@ def record(row: tuple[Any, ...]) -> JobRecord:
     return JobRecord(*row)
 
 
-def _enqueued(row: tuple[Any, ...]) -> Enqueued:
+def enqueued(row: tuple[Any, ...]) -> Enqueued:
+    """Read what became of an enqueue."""
     return Enqueued(UUID(row[0]), row[1])
 
 
@@ -116,14 +117,14 @@ def enqueue(
 ) -> Statement[Enqueued]:
     """Enqueue one job. args: a JSON object as text."""
     idempotency_key, unique_key = keys
-    params = _options(options) | {
+    params = option_params(options) | {
         "task": task,
         "args": args,
         "job_id": None if options.job_id is None else str(options.job_id),
         "idempotency_key": idempotency_key,
         "unique_key": unique_key,
     }
-    return Statement(sql("jobs/enqueue"), params, _enqueued)
+    return Statement(sql("jobs/enqueue"), params, enqueued)
 
 
 def enqueue_many(
@@ -133,16 +134,16 @@ def enqueue_many(
 
     keys: of each job, if they have any.
     """
-    params = _options(options) | {
+    params = option_params(options) | {
         "task": task,
         "args": args,
         "idempotency_keys": [one for one, _ in keys] if keys else None,
         "unique_keys": [one for _, one in keys] if keys else None,
     }
-    return Statement(sql("jobs/enqueue_many"), params, _enqueued)
+    return Statement(sql("jobs/enqueue_many"), params, enqueued)
 
 
-def _options(options: EnqueueOptions) -> dict[str, Any]:
+def option_params(options: EnqueueOptions) -> dict[str, Any]:
     """Give the parameters that hold for one job as for many."""
     unique = options.unique
     delay = options.delay_seconds
@@ -199,7 +200,7 @@ class CopyCommon(NamedTuple):
 
 def copy_prepare(task: str, options: EnqueueOptions) -> Statement[CopyCommon]:
     """Find out what the jobs of a bulk load have in common."""
-    params = {"task": task, **_options(options)}
+    params = {"task": task, **option_params(options)}
     return Statement(sql("jobs/copy_prepare"), params, CopyCommon._make)
 
 

@@ -28,6 +28,7 @@ from jobqueue.tables.jobs import (
     throttles,
     workers,
 )
+from jobqueue.tables.limits import gate_calls, limits, queue_places, rates
 from jobqueue.tables.metadata import metadata
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
@@ -39,15 +40,19 @@ __all__ = [
     "dead_jobs",
     "dead_letters",
     "expirations",
+    "gate_calls",
     "idempotency_keys",
     "job_history",
     "jobs",
     "leader",
+    "limits",
     "metadata",
     "new_jobs",
     "pauses",
     "processed_ids",
+    "queue_places",
     "queues",
+    "rates",
     "schedule_ticks",
     "schedules",
     "schema_version",

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import (
 
 from jobqueue.tables.metadata import MOMENT, metadata
 
-STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting')"
+STATES = "state IN ('scheduled', 'available', 'running', 'blocked', 'waiting', 'gated')"
 
 schema_version = Table(
     "schema_version",
@@ -54,6 +54,7 @@ queues = Table(
     metadata,
     Column("name", TEXT, primary_key=True),
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
+    Column("concurrency", Integer, CheckConstraint("concurrency >= 1")),
     Column("history_days", Integer),
     Column("max_attempts", SmallInteger),
     Column("target_backlog", Integer),
@@ -116,6 +117,13 @@ jobs = Table(
     Column("timeout_seconds", REAL),
     Column("progress", REAL),
     Column("progress_message", TEXT),
+    Column("concurrency", TEXT),
+    Column("concurrency_key", TEXT),
+    Column("rate", TEXT),
+    Column("rate_key", TEXT),
+    Column("weight", Integer),
+    Column("holds", Boolean),
+    Column("admitted_at", MOMENT),
     Column("expires_at", MOMENT),
 )
 Index(
@@ -139,6 +147,17 @@ Index(
     postgresql_where=jobs.c.unique_hash.is_not(None),
 )
 Index("jobs_contested", jobs.c.id, postgresql_where=jobs.c.contested.is_not(None))
+Index(
+    "jobs_at_concurrency",
+    *(jobs.c.concurrency, jobs.c.concurrency_key, jobs.c.priority, jobs.c.run_at, jobs.c.id),
+    postgresql_where=text("state = 'gated' AND holds IS NULL"),
+)
+Index(
+    "jobs_at_rate",
+    *(jobs.c.rate, jobs.c.rate_key, jobs.c.priority, jobs.c.run_at, jobs.c.id),
+    postgresql_where=text("state = 'gated' AND (holds OR concurrency IS NULL)"),
+)
+Index("jobs_holding", jobs.c.concurrency, jobs.c.concurrency_key, postgresql_where=text("holds"))
 Index(
     "jobs_expiring",
     jobs.c.expires_at,

@@ -12,9 +12,10 @@ import orjson
 import psycopg
 
 from jobqueue.core.errors import one_line
+from jobqueue.core.limits import Flow, FlowKeys
 from jobqueue.core.outcome import Kind, Verdict, describe
+from jobqueue.store import gates, processed, workers
 from jobqueue.store import jobs as statements
-from jobqueue.store import processed, workers
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.store.statement import Statement
 from jobqueue.worker.link import Link, Pauses
@@ -49,6 +50,7 @@ class Batch:
     forgotten_ids, forgotten_leases: of completed jobs that leave no trace.
     returned: completions with what the task returned, as JSON.
     kept: what a job returned whose completion its own transaction has recorded.
+    gated: of jobs that go to their gates, whatever is to be known there.
     """
 
     ids: list[str] = field(default_factory=list[str])
@@ -61,10 +63,11 @@ class Batch:
     )
     kept: list[tuple[Claimed, str]] = field(default_factory=list[tuple[Claimed, str]])
     verdicts: list[tuple[Claimed, Verdict]] = field(default_factory=list[tuple[Claimed, Verdict]])
+    gated: list[Outcome] = field(default_factory=list[Outcome])
 
     def __len__(self) -> int:
         completed = len(self.ids) + len(self.forgotten_ids) + len(self.returned) + len(self.kept)
-        return completed + len(self.verdicts)
+        return completed + len(self.verdicts) + len(self.gated)
 
     def held(self) -> Iterator[Held]:
         """Give the job of each outcome, and the lease it was reached under."""
@@ -72,16 +75,20 @@ class Batch:
         yield from zip(self.forgotten_ids, self.forgotten_leases, strict=True)
         yield from ((job.id, job.lease) for job, _, _ in self.returned)
         yield from ((job.id, job.lease) for job, _ in self.verdicts)
+        yield from ((outcome["id"], outcome["lease"]) for outcome in self.gated)
 
 
 class Acker:
     """Records outcomes in batches, fenced by the lease they were reached under.
 
     An outcome is kept until the database has answered for it, through any outage.
+
+    recorded: called after each batch.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, recorded: Callable[[], None]) -> None:
         self._link = link
+        self._recorded = recorded
         self._open = Batch()
         self._any = asyncio.Event()
         self._sending = Batch()
@@ -125,6 +132,21 @@ class Acker:
         self._open.verdicts.append((job, verdict))
         self._noted()
 
+    def under_limits(self, job: Claimed, flow: Flow, keys: FlowKeys) -> None:
+        """Note that `job`, which has not begun, is to wait at the gates of its limits."""
+        self._open.gated.append(
+            {
+                "id": job.id,
+                "lease": job.lease,
+                "concurrency": flow.concurrency,
+                "concurrency_key": None if flow.concurrency is None else keys[0],
+                "rate": flow.rate,
+                "rate_key": None if flow.rate is None else keys[1],
+                "weight": flow.weight,
+            }
+        )
+        self._noted()
+
     async def run(self) -> None:
         """Record what gathers, for as long as the worker lives."""
         while True:
@@ -135,6 +157,7 @@ class Acker:
             batch, self._sending, self._open = self._open, self._open, Batch()
             await self._record(batch)
             self._sending = Batch()
+            self._recorded()
             async with self._settled:
                 self._unrecorded -= len(batch)
                 self._settled.notify_all()
@@ -160,6 +183,13 @@ class Acker:
             await self._send_results(batch.returned[start : start + MOST_RESULTS])
         for job, result in batch.kept:
             await self._keep_result(job, result)
+        for start in range(0, len(batch.gated), MOST_IN_A_BATCH):
+            outcomes = orjson.dumps(batch.gated[start : start + MOST_IN_A_BATCH]).decode()
+            await self._send(gates.put_under(outcomes))
+        for job, verdict in batch.verdicts:
+            if verdict.kind is Kind.HELD:
+                hold = gates.hold_of_job(job.id, verdict.delay_seconds)
+                await self._until_answered(hold, REFUSED)
         for ack, outcomes in _verdicts(batch):
             await self._send_or_split(ack, outcomes)
         if woken := {job.queue for job, verdict in batch.verdicts if verdict.runs_at_once}:
@@ -289,6 +319,7 @@ def _verdicts(batch: Batch) -> Iterator[tuple[Ack, list[Outcome]]]:
 ACKS: dict[Kind, Ack] = {
     Kind.RETRIED: statements.ack_rescheduled,
     Kind.SNOOZED: statements.ack_rescheduled,
+    Kind.HELD: statements.ack_rescheduled,
     Kind.HANDED_BACK: statements.ack_rescheduled,
     Kind.CANCELLED: statements.ack_cancelled,
     Kind.DEAD: statements.ack_dead,

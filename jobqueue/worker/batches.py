@@ -61,8 +61,9 @@ class Batches:
         """whether a batch is being collected"""
 
     def collects(self, job: Claimed) -> bool:
-        """Whether there is a batch for this job."""
-        return (job.queue, job.task) in self._open
+        """Whether there is a batch for this job, which has been through its gates if it has any."""
+        one = self._open.get((job.queue, job.task))
+        return one is not None and (one.task.flow is None or job.starts_at is not None)
 
     def begin(self, line: Line, task: Task[..., Any]) -> None:
         """Begin to collect, in a slot that was taken for it."""

@@ -13,6 +13,8 @@ from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.background import is_set
+from jobqueue.worker.clock import clock
+from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
@@ -49,6 +51,7 @@ class Claimer:
         unheard: Unheard,
         *,
         looks: Looks,
+        database_clock: DatabaseClock,
         poll_seconds: float,
         wake: asyncio.Event,
     ) -> None:
@@ -58,6 +61,7 @@ class Claimer:
         self._lease = lease
         self._unheard = unheard
         self._looks = looks
+        self._database_clock = database_clock
         self._poll_seconds = poll_seconds
         self._wake = wake
         self._round_trip_seconds = 0.001
@@ -125,7 +129,7 @@ class Claimer:
             await self._rest(frozenset(wanted))
 
     async def _claim(self, wanted: dict[str, int]) -> list[Claimed]:
-        began = perf_counter()
+        began, sent_at = perf_counter(), clock()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
             claims.claim(self._lease.worker_id, wanted, self._runner.claimable(), stretches)
@@ -133,6 +137,7 @@ class Claimer:
         now = perf_counter()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
+        self._database_clock.learn(look.moment, sent_at)
         empty = wanted.keys() - {job.queue for job in look.jobs}
         again = now + max(EMPTY_SECONDS, EMPTY_SECONDS_EACH * len(empty))
         for queue in wanted:

@@ -143,11 +143,17 @@ def _judged(task: Task[..., Any], job: Claimed, error: BaseException) -> Verdict
 WORDS = {
     Kind.RETRIED: "to be tried again",
     Kind.SNOOZED: "snoozed",
+    Kind.HELD: "snoozed, and its rate held",
     Kind.HANDED_BACK: "handed back",
     Kind.CANCELLED: "cancelled",
     Kind.DEAD: "a dead letter now",
 }
-LEVELS = {Kind.DEAD: logging.ERROR, Kind.SNOOZED: logging.INFO, Kind.CANCELLED: logging.INFO}
+LEVELS = {
+    Kind.DEAD: logging.ERROR,
+    Kind.SNOOZED: logging.INFO,
+    Kind.HELD: logging.INFO,
+    Kind.CANCELLED: logging.INFO,
+}
 
 
 def log_verdict(

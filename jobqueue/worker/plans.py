@@ -25,7 +25,8 @@ class Plan(NamedTuple):
 
     run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
     attempt's start; or else the pool says when it begins. limited: whether its pool
-    may be full. batches: whether several of its jobs are run together.
+    may be full. batches: whether several of its jobs are run together. flows: whether its jobs are
+    under limits.
     """
 
     task: Task[..., Any]
@@ -35,6 +36,7 @@ class Plan(NamedTuple):
     at_once: bool
     limited: bool
     batches: bool
+    flows: bool
 
 
 def plan_of(task: Task[..., Any], pool: Pool) -> Plan:
@@ -51,6 +53,7 @@ def plan_of(task: Task[..., Any], pool: Pool) -> Plan:
         at_once=not pool.tells_begin,
         limited=pool.most(task) is not None,
         batches=task.batch is not None,
+        flows=task.flow is not None,
     )
 
 

@@ -20,7 +20,10 @@ from jobqueue.core.outcome import Expired, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.batches import Batches
+from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.ending import COMPLETED, Ending
+from jobqueue.worker.gatekeeper import Gatekeeper
+from jobqueue.worker.limited import UNSTARTED, Limited
 from jobqueue.worker.lines import Line
 from jobqueue.worker.paused import Paused
 from jobqueue.worker.plans import Plan, begin, plan_of
@@ -40,7 +43,6 @@ LAST_SECONDS = 1.0
 # A task begins a moment after it was made, and the worker may be frozen in it.
 BEGINS_LATER = sys.version_info < (3, 12)
 
-UNSTARTED = Verdict(Kind.HANDED_BACK, refund=True)
 NOT_BEGUN = Ending(UNSTARTED)
 TOO_LATE = Verdict(Kind.CANCELLED, error=Expired())
 
@@ -58,6 +60,7 @@ class Runner:
         starts nothing of what it had in hand: others may have it by now.
     wake: set when a slot was freed and the claimer may want to look.
     lost: called with what is half lost, in words: a queue's slots, or the room of a pool.
+    database_clock, gatekeeper: for jobs under limits.
     """
 
     def __init__(
@@ -76,6 +79,8 @@ class Runner:
         holds: Callable[[], bool],
         wake: asyncio.Event,
         lost: Callable[[str], None],
+        database_clock: DatabaseClock,
+        gatekeeper: Gatekeeper,
     ) -> None:
         self.lines = {queue: Line(queue, slots) for queue, slots in queues.items()}
         self.rooms = Rooms(tasks, pools)
@@ -89,6 +94,14 @@ class Runner:
         self._holds = holds
         self._wake = wake
         self._too_many_lost = lost
+        self._limited = Limited(
+            database_clock,
+            gatekeeper,
+            acker,
+            due=self._are_due,
+            start=self._start,
+            freed=self._freed,
+        )
         self._plans = {name: plan_of(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
@@ -120,6 +133,9 @@ class Runner:
     def wanted(self, round_trip_seconds: float) -> dict[str, int]:
         """How many jobs to claim of each queue that has room."""
         limits = {queue: line.wanted(round_trip_seconds) for queue, line in self.lines.items()}
+        if self._limited:
+            for queue, line in self.lines.items():
+                limits[queue] = min(limits[queue], self._limited.room(line))
         wanted = {queue: limit for queue, limit in limits.items() if limit > 0}
         for queue in self._paused.queues:
             wanted.pop(queue, None)
@@ -138,17 +154,22 @@ class Runner:
         """
         characters = dict.fromkeys(self.lines, 0)
         in_hand = {queue: len(self.lines[queue].buffer) for queue in wanted}
+        paced: list[tuple[Line, Claimed]] = []
         for job in jobs:
             characters[job.queue] += len(job.args)
             if job.expired:
                 self._acker.not_completed(job, TOO_LATE)
+            elif self._paused.any and self._paused.holds(job):
+                self._acker.not_completed(job, UNSTARTED)
+            elif job.starts_at:
+                paced.append((self.lines[job.queue], job))
             else:
                 self.lines[job.queue].buffer.append(job)
         for queue, asked in wanted.items():
             line = self.lines[queue]
             line.answered(asked, len(line.buffer) - in_hand[queue], characters[queue])
-        if self._paused.any:
-            self.hand_back_paused()
+        if paced:
+            self._limited.put(paced)
         self._fill_all()
         if self._next_check is None and any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
@@ -166,7 +187,8 @@ class Runner:
         """Give what runs or waits for a slot."""
         running = (one.job for attempt in self._running for one in attempt.members)
         waiting = (job for line in self.lines.values() for job in line.buffer)
-        return {(job.id, job.lease) for job in chain(running, waiting, self.batches.in_hand())}
+        waits = chain(waiting, self.batches.in_hand(), self._limited)
+        return {(job.id, job.lease) for job in chain(running, waits)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
@@ -182,8 +204,8 @@ class Runner:
 
     def _take_out(self, wanted: Callable[[Claimed], bool]) -> list[Claimed]:
         """Take jobs out of the hand that have not started."""
-        lines = [line.take_out(wanted) for line in self.lines.values()]
-        return [*chain.from_iterable(lines), *self.batches.take_out(wanted)]
+        lines = chain.from_iterable(line.take_out(wanted) for line in self.lines.values())
+        return [*lines, *self.batches.take_out(wanted), *self._limited.remove(wanted)]
 
     async def finished(self) -> None:
         """Wait until no job runs."""
@@ -235,6 +257,10 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
+        if (plan.flows or job.starts_at is not None) and not self._limited.may_start(
+            line, plan.task, job
+        ):
+            return
         if plan.batches and self.batches.collects(job):
             self.batches.add(job)
             return
@@ -291,6 +317,19 @@ class Runner:
         line.running -= 1
         self._wake.set()
 
+    def _are_due(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
+        """Start jobs whose moments have come before all others, as slots are free."""
+        for line, job in reversed(jobs):
+            line.buffer.appendleft(job)
+        for line in dict.fromkeys(line for line, _ in jobs):
+            self._freed(line)
+            if line.buffer and self._next_check is None:
+                self._watch_buffers()
+
+    def _freed(self, line: Line) -> None:
+        self._fill(line)
+        self._wake.set()
+
     def begun(self, attempt: Attempt) -> None:
         """Count an attempt's time from now on."""
         job = attempt.job
@@ -306,7 +345,7 @@ class Runner:
             if BEGINS_LATER:
                 # The time before is not the task's: who took it for that would claim too little.
                 attempt.began = perf_counter()
-            if BEGINS_LATER and not self._holds():
+            if BEGINS_LATER and not self._still_may_begin(attempt.job):
                 ending = NOT_BEGUN
             else:
                 ending = await plan.run(plan.task, attempt)
@@ -323,6 +362,10 @@ class Runner:
             self._running.pop(attempt, None)
             self._free(line, plan, attempt)
 
+    def _still_may_begin(self, job: Claimed) -> bool:
+        """Whether an attempt may begin now that was let begin a moment ago."""
+        return self._holds() and self._limited.on_time(job)
+
     def _free(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         """Free the slot of an attempt that has ended, for the next one."""
         if self.stops.any:
@@ -330,10 +373,9 @@ class Runner:
         if plan.limited:
             self.rooms.leave(plan.task)
         line.running -= 1
-        self._fill(line)
+        self._freed(line)
         if not self._running:
             self._idle.set()
-        self._wake.set()
 
     def _end_without(self, attempt: Attempt) -> None:
         """End an attempt in the books that runs on."""

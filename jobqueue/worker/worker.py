@@ -21,9 +21,12 @@ from jobqueue.worker.around_attempt import tell_of_hooks
 from jobqueue.worker.background import Background, end, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
+from jobqueue.worker.code_limits import place_limits
 from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
+from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.entering import enter_tasks, likely_priorities
+from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
 from jobqueue.worker.link import Link, Pauses, first_contact
@@ -32,6 +35,7 @@ from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
 from jobqueue.worker.paused import Paused, PauseReader
+from jobqueue.worker.places import Places
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
@@ -107,7 +111,10 @@ class Worker:
         self._listens = Link(own_url, "worker listens")
         self._leads = Link(own_url, "leader", idle_timeout=LEADER_IDLE_TIMEOUT)
         wake = asyncio.Event()
-        self._acker = Acker(self._acks)
+        self._gates = Link(url, "worker gates", pooled=pooled)
+        self._gatekeeper = Gatekeeper(self._gates, wake)
+        self._acker = Acker(self._acks, self._gatekeeper.recorded)
+        database_clock = DatabaseClock()
         self._transactions = TransactionPools(url, settings.transaction_connections, pooled=pooled)
         self._lease = Lease(
             self._claims, settings, list(jobs.tasks), lost=self._lost_lease,
@@ -147,6 +154,8 @@ class Worker:
             holds=self._lease.holds,
             wake=wake,
             lost=self._lost_slots,
+            database_clock=database_clock,
+            gatekeeper=self._gatekeeper,
         )
         self._claimer = Claimer(
             self._claims,
@@ -155,9 +164,11 @@ class Worker:
             self._lease,
             Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
             looks=Looks(settings.queues, likely_priorities(jobs.tasks)),
+            database_clock=database_clock,
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
+        self._places = Places(self._claims, self._lease, self._runner.lines, self._runner.renewed)
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
@@ -234,6 +245,8 @@ class Worker:
             self._cancels.run(),
             self._pauses.run(),
             self._progress.run(),
+            self._gatekeeper.run(),
+            self._places.run(),
             warn_of_unknown_tasks(
                 self._claims,
                 settings=self._settings,
@@ -335,10 +348,12 @@ class Worker:
         await self._claims.check_schema()
         await enter_tasks(self._claims, self._jobs.tasks)
         await tell_of_new_queues(self._claims, self._settings.queues, self._jobs.tasks)
+        await place_limits(self._claims, self._jobs)
         await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
         await self._pauses.read()
+        await self._places.look()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
         log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(self._jobs.tasks))
         tell_of_hooks(self._jobs)
@@ -392,6 +407,6 @@ class Worker:
         await self._close_links()
 
     async def _close_links(self) -> None:
-        for link in (self._claims, self._acks, self._listens, self._leads):
+        for link in (self._claims, self._acks, self._gates, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()

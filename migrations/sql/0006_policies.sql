@@ -4,7 +4,7 @@
 
 -- Everything at once, first, and in the order in which enqueues, acks and readers of the view take
 -- their locks: what goes on meanwhile waits. A lock that is not had soon is given up and tried again.
-LOCK TABLE jobqueue.tasks, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE jobqueue.tasks, jobqueue.queues, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 
 UPDATE jobqueue.schema_version SET version = 6;
 
@@ -280,7 +280,7 @@ $body$;
 -- To be replaced takes that away.
 ALTER FUNCTION jobqueue.task_defaults SECURITY DEFINER;
 
--- As before, and a job that was contested keeps its deadline.
+-- As before, and a job that was contested keeps its deadline and its limits.
 CREATE OR REPLACE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
@@ -312,6 +312,11 @@ BEGIN
             IF job.expires_at IS NOT NULL OR answer.outcome = 'replaced' THEN
                 PERFORM jobqueue.give_expiry(
                     answer.job_id, answer.outcome, job.expires_at, NULL);
+            END IF;
+            IF job.concurrency IS NOT NULL OR job.rate IS NOT NULL THEN
+                PERFORM jobqueue.put_under_limits(
+                    ARRAY[answer.job_id], ARRAY[answer.outcome], job.concurrency,
+                    ARRAY[job.concurrency_key], job.rate, ARRAY[job.rate_key], job.weight);
             END IF;
         EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
             -- What it asks for cannot be had: that must not keep all the others waiting.
@@ -673,6 +678,113 @@ BEGIN
 END
 $body$;
 
+-- Enqueue jobs of one task that are under limits; as enqueue_many_v1. concurrency_keys, rate_keys:
+-- one for each job.
+CREATE FUNCTION jobqueue.enqueue_gated_v1(
+    task text,
+    args jsonb,
+    queue text,
+    priority integer,
+    run_at timestamptz,
+    delay interval,
+    max_attempts integer,
+    ids uuid[],
+    idempotency_keys text[],
+    idempotency_retention interval,
+    unique_keys text[],
+    unique_mode text,
+    unique_window interval,
+    timeout interval,
+    concurrency text,
+    concurrency_keys text[],
+    rate text,
+    rate_keys text[],
+    weight integer,
+    expires_at timestamptz DEFAULT NULL,
+    expires_in interval DEFAULT NULL,
+    OUT job_id uuid,
+    OUT outcome text
+)
+RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := pg_catalog.clock_timestamp();
+    due timestamptz := coalesce(enqueue_gated_v1.run_at, moment + enqueue_gated_v1.delay, moment);
+    done_ids uuid[];
+    done_outcomes text[];
+    after interval := enqueue_gated_v1.expires_in;
+BEGIN
+    IF enqueue_gated_v1.expires_at IS NULL AND after IS NULL THEN
+        SELECT pg_catalog.make_interval(secs => known.expires_seconds) INTO after
+        FROM jobqueue.tasks AS known
+        WHERE known.name = enqueue_gated_v1.task AND known.expires_seconds IS NOT NULL;
+    ELSIF enqueue_gated_v1.expires_at IS DISTINCT FROM 'infinity' OR after IS NOT NULL THEN
+        PERFORM jobqueue.check_expiry(enqueue_gated_v1.expires_at, after, enqueue_gated_v1.run_at);
+    END IF;
+    -- Most are new for certain, and wait where they belong from the first. Whatever of the others is
+    -- to be refused is refused below, in the same words.
+    IF ids IS NULL AND idempotency_keys IS NULL AND unique_keys IS NULL
+       AND enqueue_gated_v1.task <> '' AND length(enqueue_gated_v1.task) <= 200
+       AND enqueue_gated_v1.queue <> '' AND length(enqueue_gated_v1.queue) <= 63
+       AND enqueue_gated_v1.priority BETWEEN -32768 AND 32767
+       AND enqueue_gated_v1.max_attempts BETWEEN 1 AND 32767
+       AND (enqueue_gated_v1.run_at IS NULL OR enqueue_gated_v1.delay IS NULL)
+       AND due BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
+       AND (timeout BETWEEN '1 ms' AND '1100 years') IS NOT FALSE
+       AND NOT EXISTS (
+           SELECT FROM pg_catalog.jsonb_array_elements(enqueue_gated_v1.args) AS one
+           WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
+              OR pg_catalog.pg_column_size(one.value) > 8388608)
+    THEN
+        RETURN QUERY
+        INSERT INTO jobqueue.jobs AS job (
+            id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args,
+            timeout_seconds, concurrency, concurrency_key, rate, rate_key, weight, expires_at)
+        SELECT jobqueue.uuid_v7(), due, moment, enqueue_gated_v1.priority,
+               enqueue_gated_v1.max_attempts,
+               CASE WHEN due > moment THEN 'scheduled' ELSE 'gated' END,
+               enqueue_gated_v1.queue, enqueue_gated_v1.task, one.args,
+               extract(epoch FROM timeout)::real, enqueue_gated_v1.concurrency,
+               CASE WHEN enqueue_gated_v1.concurrency IS NOT NULL
+                   THEN coalesce(one.concurrency_key, '') END,
+               enqueue_gated_v1.rate,
+               CASE WHEN enqueue_gated_v1.rate IS NOT NULL THEN coalesce(one.rate_key, '') END,
+               enqueue_gated_v1.weight,
+               CASE WHEN enqueue_gated_v1.expires_at < 'infinity' OR after IS NOT NULL
+                    THEN jobqueue.expiry(enqueue_gated_v1.expires_at, after, due) END
+        FROM ROWS FROM (
+            pg_catalog.jsonb_array_elements(enqueue_gated_v1.args),
+            pg_catalog.unnest(concurrency_keys), pg_catalog.unnest(rate_keys)
+        ) AS one (args, concurrency_key, rate_key)
+        RETURNING job.id, 'inserted';
+        IF due <= moment THEN
+            PERFORM jobqueue.call_gates(
+                enqueue_gated_v1.concurrency, concurrency_keys, enqueue_gated_v1.rate, rate_keys);
+        END IF;
+        RETURN;
+    END IF;
+    SELECT pg_catalog.array_agg(made.job_id ORDER BY made.position),
+           pg_catalog.array_agg(made.outcome ORDER BY made.position)
+    INTO done_ids, done_outcomes
+    FROM jobqueue.enqueue_many_v1(
+        enqueue_gated_v1.task, enqueue_gated_v1.args, enqueue_gated_v1.queue,
+        enqueue_gated_v1.priority, enqueue_gated_v1.run_at, enqueue_gated_v1.delay,
+        enqueue_gated_v1.max_attempts, enqueue_gated_v1.ids, enqueue_gated_v1.idempotency_keys,
+        enqueue_gated_v1.idempotency_retention, enqueue_gated_v1.unique_keys,
+        enqueue_gated_v1.unique_mode, enqueue_gated_v1.unique_window, enqueue_gated_v1.timeout,
+        enqueue_gated_v1.expires_at, enqueue_gated_v1.expires_in
+    ) WITH ORDINALITY AS made (job_id, outcome, position);
+    PERFORM jobqueue.put_under_limits(
+        done_ids, done_outcomes, enqueue_gated_v1.concurrency, enqueue_gated_v1.concurrency_keys,
+        enqueue_gated_v1.rate, enqueue_gated_v1.rate_keys, enqueue_gated_v1.weight);
+    RETURN QUERY
+        SELECT one.id, one.outcome
+        FROM ROWS FROM (pg_catalog.unnest(done_ids), pg_catalog.unnest(done_outcomes))
+            AS one (id, outcome);
+END
+$body$;
+
 ALTER FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid, text, interval, text, text,
     interval, interval, timestamptz, interval) SECURITY DEFINER;
 ALTER FUNCTION jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
@@ -681,6 +793,12 @@ REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, times
     interval, interval, timestamptz, interval),
     jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
     text, interval, interval, timestamptz, interval) FROM PUBLIC;
+ALTER FUNCTION jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
+    interval, text[], text, interval, interval, text, text[], text, text[], integer, timestamptz,
+    interval) SECURITY DEFINER;
+REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
+    interval, text[], text, interval, interval, text, text[], text, text[], integer, timestamptz,
+    interval) FROM PUBLIC;
 
 -- Who could call the functions before may call those that take their place.
 DO $keep$
@@ -695,7 +813,7 @@ BEGIN
             ON new.pronamespace = old.pronamespace AND new.proname = old.proname
         CROSS JOIN LATERAL pg_catalog.aclexplode(old.proacl) AS one
         WHERE old.pronamespace = 'jobqueue'::regnamespace
-          AND old.proname IN ('enqueue_v1', 'enqueue_many_v1')
+          AND old.proname IN ('enqueue_v1', 'enqueue_many_v1', 'enqueue_gated_v1')
           AND NOT 'expires_in' = ANY (old.proargnames)
           AND  'expires_in' = ANY (new.proargnames)
     LOOP
@@ -707,7 +825,9 @@ $keep$;
 DROP FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid, text, interval, text, text,
     interval, interval),
     jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
-    text, interval, interval);
+    text, interval, interval),
+    jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
+    interval, text[], text, interval, interval, text, text[], text, text[], integer);
 
 -- Rights -----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.worker.maintenance.admit import Admit
 from jobqueue.worker.maintenance.cancel import cancel
 from jobqueue.worker.maintenance.conclude import Conclude
 from jobqueue.worker.maintenance.expire import expire
@@ -21,6 +22,7 @@ def duties(settings: WorkerSettings) -> dict[str, Duty]:
     return {
         "schedule": Schedule(),
         "promote": promote,
+        "admit": Admit(),
         "rescue": Rescue(),
         "expire": expire,
         "cancel": cancel,

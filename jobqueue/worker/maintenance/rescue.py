@@ -14,7 +14,9 @@ from jobqueue.worker.link import Link
 log = logging.getLogger("jobqueue.worker")
 
 PAUSE_SECONDS = 1.0
-# The search for orphans reads the whole table.
+# The search for orphans reads the whole table: seldom, and not while a worker that has just
+# started, and leads, works off what waited for it.
+FIRST_ORPHANS_SECONDS = 15.0
 ORPHANS_PAUSE_SECONDS = 600.0
 
 
@@ -22,7 +24,7 @@ class Rescue:
     """Rescues jobs of workers whose lease expired: after the lease at most one second more."""
 
     def __init__(self) -> None:
-        self._orphans_due = monotonic()
+        self._orphans_due = monotonic() + FIRST_ORPHANS_SECONDS
         self._may_end_transactions = True
 
     async def __call__(self, session: Link) -> float:

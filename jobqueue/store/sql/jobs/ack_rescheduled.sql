@@ -1,7 +1,8 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back. Those
 -- that somebody asked to cancel meanwhile move to history instead.
 -- outcomes: JSON array of {id, lease, delay_seconds, refund, began, error}; a refunded attempt does
--- not count, one that began has started the job, which expires no more; an error (or null) is kept.
+-- not count; one that began has started the job, which expires no more, and one that did not gives
+-- back what its limits gave it; an error (or null) is kept.
 -- Fenced as ack_completed.
 -- index: jobs_pkey.
 -- index: cancel_requests_pkey.
@@ -35,6 +36,7 @@ again AS (
         expires_at = CASE WHEN ack.began THEN NULL ELSE job.expires_at END,
         progress = NULL,
         progress_message = NULL,
+        admitted_at = CASE WHEN ack.began IS NOT FALSE THEN job.admitted_at END,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,

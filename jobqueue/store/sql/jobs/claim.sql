@@ -66,11 +66,14 @@ claimed AS (
     WHERE job.id = ANY ((SELECT ids FROM candidates WHERE EXISTS (SELECT FROM holder))::uuid[])
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
               job.lease, job.priority, job.run_at, job.timeout_seconds,
-              job.expires_at <= now() AS expired
+              job.admitted_at, job.rate, job.expires_at <= now() AS expired
 )
 (
     SELECT id::text, task, args::text, attempt, max_attempts, queue, lease, priority,
-           date_part('epoch', run_at), timeout_seconds, expired
+           date_part('epoch', run_at), timeout_seconds,
+           CASE WHEN rate IS NOT NULL THEN date_part('epoch', admitted_at)
+                WHEN admitted_at IS NOT NULL THEN 0 END,
+           expired
     FROM claimed
     ORDER BY priority, run_at, id
 )
@@ -79,4 +82,4 @@ SELECT NULL, NULL, NULL, NULL, NULL, NULL,
        CASE WHEN (SELECT ids FROM candidates) IS NULL OR EXISTS (SELECT FROM holder)
             THEN pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
                  - (SELECT walked FROM gauge) END,
-       NULL, date_part('epoch', now()), NULL, NULL
+       NULL, date_part('epoch', now()), NULL, NULL, NULL
