@@ -13,12 +13,13 @@ from jobqueue.client.task import Task
 from jobqueue.client.waiting import Job, Wait, id_of, result_of
 from jobqueue.core.duration import Duration
 from jobqueue.core.errors import ConfigurationError, JobUnknown
+from jobqueue.core.limits import Concurrency, RateLimit, check_limit_name, key_of
 from jobqueue.core.names import check_queue_name, check_task_name
 from jobqueue.core.states import Cancellation, State
 from jobqueue.core.why import Facts, Reason, why
 from jobqueue.store import jobs as statements
 from jobqueue.store import pauses
-from jobqueue.store.statement import Statement
+from jobqueue.store.pauses import Pausable
 
 WAIT_SECONDS = 30.0
 """How long a job is waited for at most, where nothing else is said."""
@@ -117,16 +118,19 @@ class Acts(ABC):
         *,
         queue: str | None = None,
         task: str | Task[..., Any] | None = None,
+        limit: str | Concurrency | RateLimit | None = None,
+        key: object = None,
         reason: str | None = None,
     ) -> bool:
-        """Begin no more jobs of a queue or of a task; give whether it was not paused before.
+        """Begin no more jobs of a queue, a task or a key; give whether it was not paused before.
 
         From the commit on, workers begin none within a second; what runs may finish, and what is
-        enqueued waits. reason: for people, shown where the pause is.
-        Raises ConfigurationError unless one of the two is given, and a name.
+        enqueued waits. limit, key: the name of a limit, and a value of its key argument (`''` for
+        the jobs of a limit that has none). reason: for people, shown where the pause is.
+        Raises ConfigurationError unless one of the three is given, and a name.
         """
         execute = connections.adapted(connection).execute
-        return ask(execute, _pause(queue, task, reason))[0]
+        return ask(execute, pauses.pause(_one(queue, task, limit, key), _checked(reason)))[0]
 
     async def apause(
         self,
@@ -135,11 +139,15 @@ class Acts(ABC):
         *,
         queue: str | None = None,
         task: str | Task[..., Any] | None = None,
+        limit: str | Concurrency | RateLimit | None = None,
+        key: object = None,
         reason: str | None = None,
     ) -> bool:
         """Pause through an asynchronous `connection`; see `pause`."""
         execute = connections.adapted_async(connection).execute
-        return (await ask_async(execute, _pause(queue, task, reason)))[0]
+        return (
+            await ask_async(execute, pauses.pause(_one(queue, task, limit, key), _checked(reason)))
+        )[0]
 
     def resume(
         self,
@@ -148,13 +156,15 @@ class Acts(ABC):
         *,
         queue: str | None = None,
         task: str | Task[..., Any] | None = None,
+        limit: str | Concurrency | RateLimit | None = None,
+        key: object = None,
     ) -> bool:
-        """Let jobs of a queue or of a task begin again; give whether it was paused.
+        """Let jobs of a queue, of a task or of a key begin again; give whether it was paused.
 
-        Raises ConfigurationError unless one of the two is given, and a name.
+        Raises ConfigurationError unless one of the three is given, and a name.
         """
         execute = connections.adapted(connection).execute
-        return ask(execute, _resume(queue, task))[0]
+        return ask(execute, pauses.resume(_one(queue, task, limit, key)))[0]
 
     async def aresume(
         self,
@@ -163,10 +173,12 @@ class Acts(ABC):
         *,
         queue: str | None = None,
         task: str | Task[..., Any] | None = None,
+        limit: str | Concurrency | RateLimit | None = None,
+        key: object = None,
     ) -> bool:
         """Resume through an asynchronous `connection`; see `resume`."""
         execute = connections.adapted_async(connection).execute
-        return (await ask_async(execute, _resume(queue, task)))[0]
+        return (await ask_async(execute, pauses.resume(_one(queue, task, limit, key))))[0]
 
     def _keeps_result(self, task: str) -> bool:
         """Whether a task keeps results, for all that is known here."""
@@ -183,27 +195,32 @@ def _reasons(job_id: UUID, found: list[Facts]) -> list[Reason]:
     return why(found[0])
 
 
-def _pause(
-    queue: str | None, task: str | Task[..., Any] | None, reason: str | None
-) -> Statement[bool]:
+def _checked(reason: str | None) -> str | None:
     if reason is not None and not 1 <= len(reason) <= LONGEST_REASON:
         raise ConfigurationError(
             f"reason {reason[:40]!r}: not 1 to {LONGEST_REASON} characters; say it shorter, or not"
         )
-    return pauses.pause(*_one(queue, task), reason)
-
-
-def _resume(queue: str | None, task: str | Task[..., Any] | None) -> Statement[bool]:
-    return pauses.resume(*_one(queue, task))
+    return reason
 
 
 def _one(
-    queue: str | None, task: str | Task[..., Any] | None
-) -> tuple[str, None] | tuple[None, str]:
-    """Give the names, of which there must be one."""
-    name = task.name if isinstance(task, Task) else task
-    if queue is not None and name is None:
-        return check_queue_name(queue), None
-    if name is not None and queue is None:
-        return None, check_task_name(name)
-    raise ConfigurationError("queue and task: give one of them, to be paused or resumed")
+    queue: str | None,
+    task: str | Task[..., Any] | None,
+    limit: str | Concurrency | RateLimit | None,
+    key: object,
+) -> Pausable:
+    """Give what is meant, which must be one thing."""
+    if sum(one is not None for one in (queue, task, limit)) != 1:
+        raise ConfigurationError(
+            "queue, task, and limit with key: give one of them, to be paused or resumed"
+        )
+    if (limit is None) != (key is None):
+        raise ConfigurationError("limit and key: give both, or another thing to pause or resume")
+    if queue is not None:
+        return Pausable(queue=check_queue_name(queue))
+    if task is not None:
+        return Pausable(task=check_task_name(task.name if isinstance(task, Task) else task))
+    name = limit if isinstance(limit, str) or limit is None else limit.name
+    if name is None:
+        raise ConfigurationError(f"limit {limit!r}: has no name of its own; give its task's name")
+    return Pausable(limit_name=check_limit_name(name), key=key_of(key))

@@ -17,8 +17,9 @@ from jobqueue.tables.metadata import MOMENT, metadata
 pauses = Table(
     "pauses",
     metadata,
-    Column("kind", TEXT, CheckConstraint("kind IN ('queue', 'task')"), primary_key=True),
+    Column("kind", TEXT, CheckConstraint("kind IN ('queue', 'task', 'key')"), primary_key=True),
     Column("name", TEXT, primary_key=True),
+    Column("key", TEXT, primary_key=True, server_default=""),
     Column("reason", TEXT),
     Column("paused_at", MOMENT, nullable=False, server_default=text("clock_timestamp()")),
 )

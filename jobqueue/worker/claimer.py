@@ -18,6 +18,7 @@ from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
+from jobqueue.worker.paused import Paused
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.unheard import Unheard
 
@@ -50,6 +51,7 @@ class Claimer:
         lease: Lease,
         unheard: Unheard,
         *,
+        paused: Paused,
         looks: Looks,
         database_clock: DatabaseClock,
         poll_seconds: float,
@@ -60,6 +62,7 @@ class Claimer:
         self._acker = acker
         self._lease = lease
         self._unheard = unheard
+        self._paused = paused
         self._looks = looks
         self._database_clock = database_clock
         self._poll_seconds = poll_seconds
@@ -121,6 +124,8 @@ class Claimer:
         if not wanted:
             return
         found = await self._claim(wanted)
+        if self._paused.keys:
+            await self._look_at_keys(found)
         self._runner.accept(found, wanted)
         if found:
             await self._stay_awake()
@@ -152,7 +157,15 @@ class Claimer:
         """Claim what batches still lack that are being collected, of their own tasks only."""
         for queue, task, jobs in self._runner.batches.missing():
             statement = claims.claim(self._lease.worker_id, {queue: jobs}, [task])
-            self._runner.accept(claims.look(await self._link.run(statement)).jobs, {})
+            found = claims.look(await self._link.run(statement)).jobs
+            if self._paused.keys:
+                await self._look_at_keys(found)
+            self._runner.accept(found, {})
+
+    async def _look_at_keys(self, found: list[Claimed]) -> None:
+        """Find out which jobs are of paused keys; only those that are under limits can be."""
+        gated = [job.id for job in found if job.starts_at is not None]
+        await self._paused.look_at_keys(self._link, gated)
 
     async def _worth_a_look(self, wanted: dict[str, int]) -> dict[str, int]:
         """Leave out queues that were just empty, while jobs flow from another.

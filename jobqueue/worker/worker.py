@@ -163,6 +163,7 @@ class Worker:
             self._acker,
             self._lease,
             Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
+            paused=paused,
             looks=Looks(settings.queues, likely_priorities(jobs.tasks)),
             database_clock=database_clock,
             poll_seconds=settings.poll_seconds,
@@ -173,7 +174,7 @@ class Worker:
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
         self._pauses = PauseReader(
-            self._claims, self._lease, paused, self._pauses_changed,
+            self._claims, self._lease, paused, self._runner.in_hand, self._pauses_changed,
             seconds=settings.heartbeat_seconds,
         )  # fmt: skip
         self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))

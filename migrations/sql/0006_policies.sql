@@ -13,14 +13,17 @@ UPDATE jobqueue.schema_version SET version = 6;
 -- What nobody begins any more until the row goes. Workers read the table when they start and when it
 -- changes, and leave out of their claims what is in it.
 CREATE TABLE jobqueue.pauses (
-    kind      text NOT NULL CHECK (kind IN ('queue', 'task')),
+    kind      text NOT NULL CHECK (kind IN ('queue', 'task', 'key')),
     name      text NOT NULL CHECK (name <> '' AND length(name) <= 200),
+    key       text NOT NULL DEFAULT '',
     reason    text CHECK (length(reason) <= 500),
     paused_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (kind, name)
+    PRIMARY KEY (kind, name, key),
+    CONSTRAINT pauses_key_is_of_a_limit CHECK (kind = 'key' OR key = '')
 );
 COMMENT ON TABLE jobqueue.pauses IS
-    'queues and tasks of which no job begins; insert and delete as you like, workers notice at once';
+    'queues, tasks and keys of which no job begins; insert and delete as you like, workers notice at once';
+COMMENT ON COLUMN jobqueue.pauses.name IS 'of the queue, of the task, or of the limit that has the key';
 
 CREATE FUNCTION jobqueue.tell_of_pauses() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
@@ -32,57 +35,423 @@ $body$;
 CREATE TRIGGER tell_of_pauses AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON jobqueue.pauses
     FOR EACH STATEMENT EXECUTE FUNCTION jobqueue.tell_of_pauses();
 
--- Give the kind and the name of what is to be paused or resumed: one of the two.
-CREATE FUNCTION jobqueue.pausable(queue text, task text, OUT kind text, OUT name text)
+-- Give the kind and the names of what is to be paused or resumed: a queue, a task, or a limit's key.
+CREATE FUNCTION jobqueue.pausable(
+    queue text, task text, limit_name text, limit_key text, OUT kind text, OUT name text, OUT key text
+)
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     longest integer;
 BEGIN
-    IF pg_catalog.num_nonnulls(pausable.queue, pausable.task) <> 1 THEN
-        RAISE EXCEPTION 'queue and task: give one of them' USING ERRCODE = 'invalid_parameter_value';
+    IF pg_catalog.num_nonnulls(pausable.queue, pausable.task, pausable.limit_name) <> 1
+       OR (pausable.limit_name IS NULL) <> (pausable.limit_key IS NULL)
+    THEN
+        RAISE EXCEPTION 'queue, task, limit_name with key: give one of them'
+            USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    kind := CASE WHEN pausable.queue IS NULL THEN 'task' ELSE 'queue' END;
-    name := coalesce(pausable.queue, pausable.task);
+    kind := CASE WHEN pausable.queue IS NOT NULL THEN 'queue'
+                 WHEN pausable.task IS NOT NULL THEN 'task' ELSE 'key' END;
+    name := coalesce(pausable.queue, pausable.task, pausable.limit_name);
+    key := coalesce(pausable.limit_key, '');
     longest := CASE kind WHEN 'queue' THEN 63 ELSE 200 END;
     IF name = '' OR length(name) > longest THEN
-        RAISE EXCEPTION '% %: a name has 1 to % characters', kind, pg_catalog.quote_literal(name), longest
+        RAISE EXCEPTION '% %: a name has 1 to % characters',
+            CASE kind WHEN 'key' THEN 'limit' ELSE kind END, pg_catalog.quote_literal(name), longest
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 END
 $body$;
 
--- Begin no more jobs of a queue or of a task, from within a second of the caller's commit on. What
--- runs may finish. Returns whether it was not paused before; a new reason replaces the one before.
+-- Begin no more jobs of a queue, of a task, or of a key of a limit, from within a second of the
+-- caller's commit on. What runs may finish. Returns whether it was not paused before; a new reason
+-- replaces the one before.
 CREATE FUNCTION jobqueue.pause_v1(
-    queue text DEFAULT NULL, task text DEFAULT NULL, reason text DEFAULT NULL
+    queue text DEFAULT NULL, task text DEFAULT NULL, reason text DEFAULT NULL,
+    limit_name text DEFAULT NULL, key text DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     it record;
 BEGIN
-    SELECT * INTO it FROM jobqueue.pausable(pause_v1.queue, pause_v1.task);
-    INSERT INTO jobqueue.pauses (kind, name, reason)
-    VALUES (it.kind, it.name, pg_catalog.left(pause_v1.reason, 500))
+    SELECT * INTO it FROM jobqueue.pausable(
+        pause_v1.queue, pause_v1.task, pause_v1.limit_name, pause_v1.key);
+    INSERT INTO jobqueue.pauses (kind, name, key, reason)
+    VALUES (it.kind, it.name, it.key, pg_catalog.left(pause_v1.reason, 500))
     ON CONFLICT DO NOTHING;
     IF FOUND THEN
         RETURN true;
     END IF;
     UPDATE jobqueue.pauses AS known SET reason = pg_catalog.left(pause_v1.reason, 500)
-    WHERE known.kind = it.kind AND known.name = it.name
+    WHERE known.kind = it.kind AND known.name = it.name AND known.key = it.key
       AND known.reason IS DISTINCT FROM pause_v1.reason AND pause_v1.reason IS NOT NULL;
     RETURN false;
 END
 $body$;
 
--- Let jobs of a queue or of a task begin again. Returns whether it was paused.
-CREATE FUNCTION jobqueue.resume_v1(queue text DEFAULT NULL, task text DEFAULT NULL) RETURNS boolean
+-- Let jobs of a queue, of a task or of a key begin again. Returns whether it was paused.
+CREATE FUNCTION jobqueue.resume_v1(
+    queue text DEFAULT NULL, task text DEFAULT NULL, limit_name text DEFAULT NULL,
+    key text DEFAULT NULL
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
     it record;
 BEGIN
-    SELECT * INTO it FROM jobqueue.pausable(resume_v1.queue, resume_v1.task);
-    DELETE FROM jobqueue.pauses AS known WHERE known.kind = it.kind AND known.name = it.name;
+    SELECT * INTO it FROM jobqueue.pausable(
+        resume_v1.queue, resume_v1.task, resume_v1.limit_name, resume_v1.key);
+    DELETE FROM jobqueue.pauses AS known
+    WHERE known.kind = it.kind AND known.name = it.name AND known.key = it.key;
     RETURN FOUND;
+END
+$body$;
+
+-- Keys that are paused --------------------------------------------------------------------------
+
+-- A key that is resumed is looked at anew, and at once.
+CREATE FUNCTION jobqueue.call_resumed_key() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    INSERT INTO jobqueue.gate_calls (name, key) VALUES (OLD.name, OLD.key);
+    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER call_resumed_key AFTER UPDATE OR DELETE ON jobqueue.pauses
+    FOR EACH ROW WHEN (OLD.kind = 'key') EXECUTE FUNCTION jobqueue.call_resumed_key();
+
+CREATE FUNCTION jobqueue.call_resumed_keys() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    INSERT INTO jobqueue.gate_calls (name, key) SELECT one.name, NULL FROM jobqueue.limits AS one;
+    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER call_resumed_keys AFTER TRUNCATE ON jobqueue.pauses
+    FOR EACH STATEMENT EXECUTE FUNCTION jobqueue.call_resumed_keys();
+
+-- As before, and a job of a paused key that was let through goes back to its gate. Under an ordered
+-- limit it keeps its key, lest another goes before it, and is due again and again.
+CREATE OR REPLACE FUNCTION jobqueue.stop_at_gate() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    IF NEW.state = 'available' THEN
+        IF NEW.admitted_at IS NOT NULL AND NEW.admitted_at IS DISTINCT FROM OLD.admitted_at THEN
+            RETURN NEW;
+        END IF;
+        IF NEW.holds AND EXISTS (
+            SELECT FROM jobqueue.pauses AS known
+            WHERE known.kind = 'key' AND known.name = NEW.concurrency
+              AND known.key = NEW.concurrency_key)
+        THEN
+            IF EXISTS (SELECT FROM jobqueue.limits AS one
+                       WHERE one.name = NEW.concurrency AND one.ordered AND NOT one.removed)
+            THEN
+                NEW.state := 'scheduled';
+                NEW.run_at := pg_catalog.clock_timestamp() + interval '1 s';
+                RETURN NEW;
+            END IF;
+            NEW.holds := NULL;
+        END IF;
+        IF NEW.concurrency IS NOT NULL AND NEW.holds IS NULL THEN
+            NEW.state := 'gated';
+            INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
+            IF NEW.rate IS NOT NULL AND OLD.state = 'running' AND NEW.admitted_at IS NULL
+               AND OLD.admitted_at IS NOT NULL
+            THEN
+                INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
+                    NEW.rate, NEW.rate_key, date_part('epoch', OLD.admitted_at), NEW.weight);
+            END IF;
+        ELSIF NEW.rate IS NOT NULL THEN
+            NEW.state := 'gated';
+            INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
+                NEW.rate, NEW.rate_key,
+                CASE WHEN NEW.admitted_at IS NULL THEN date_part('epoch', OLD.admitted_at) END,
+                NEW.weight);
+        END IF;
+    ELSIF NEW.state <> 'gated' AND OLD.holds AND NOT EXISTS (
+        SELECT FROM jobqueue.limits AS one WHERE one.name = NEW.concurrency AND one.ordered
+    ) THEN
+        NEW.holds := NULL;
+        INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
+    END IF;
+    RETURN NEW;
+END
+$body$;
+
+-- As before, and nothing is let through for a paused key.
+CREATE OR REPLACE FUNCTION jobqueue.admit_called(
+    rule jobqueue.limits, most integer,
+    OUT admitted integer, OUT queues text[], OUT again boolean, OUT locked boolean
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    limit_name text := rule.name;
+    amount integer := CASE WHEN rule.removed THEN 2147483647 ELSE rule.amount END;
+    ordered boolean := rule.ordered AND NOT rule.removed;
+    called text[];
+    left_at text[];
+    cut_off boolean;
+    all_keys boolean;
+    seen integer;
+BEGIN
+    WITH gone AS (
+        DELETE FROM jobqueue.gate_calls AS call
+        WHERE call.name = limit_name AND call.id = ANY (ARRAY(
+            SELECT one.id FROM jobqueue.gate_calls AS one WHERE one.name = limit_name
+            ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED))
+        RETURNING call.key
+    )
+    SELECT array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), count(*), count(*) > count(key)
+    INTO called, seen, all_keys FROM gone;
+    again := seen >= most OR all_keys;
+    IF all_keys THEN
+        PERFORM jobqueue.call_all_keys(limit_name);
+    END IF;
+
+    WITH room AS MATERIALIZED (
+        SELECT gate.key, greatest(least(amount - held.jobs, most), 0) AS jobs
+        FROM unnest(called) AS gate (key)
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS jobs
+            FROM (
+                SELECT FROM jobqueue.jobs AS holder
+                WHERE holder.concurrency = limit_name AND holder.concurrency_key = gate.key
+                  AND holder.holds
+                LIMIT amount
+            ) AS one
+        ) AS held
+        WHERE NOT EXISTS (
+            SELECT FROM jobqueue.pauses AS known
+            WHERE known.kind = 'key' AND known.name = limit_name AND known.key = gate.key)
+    ),
+    chosen AS MATERIALIZED (
+        -- One that somebody has locked is left for the next time; where order matters nobody goes
+        -- before it.
+        SELECT room.key, next.id
+        FROM room
+        CROSS JOIN LATERAL (
+            SELECT job.id
+            FROM jobqueue.jobs AS job
+            WHERE job.concurrency = limit_name AND job.concurrency_key = room.key
+              AND job.state = 'gated' AND job.holds IS NULL
+            ORDER BY job.priority, job.run_at, job.id
+            LIMIT room.jobs
+            FOR UPDATE SKIP LOCKED
+        ) AS next
+        WHERE NOT ordered OR next.id = (
+            SELECT job.id
+            FROM jobqueue.jobs AS job
+            WHERE job.concurrency = limit_name AND job.concurrency_key = room.key
+              AND job.state = 'gated' AND job.holds IS NULL
+            ORDER BY job.priority, job.run_at, job.id
+            LIMIT 1)
+    ),
+    through AS (
+        UPDATE jobqueue.jobs AS job
+        SET state = CASE WHEN job.rate IS NULL THEN 'available' ELSE 'gated' END,
+            holds = true, admitted_at = clock_timestamp()
+        WHERE job.id = ANY (ARRAY(SELECT id FROM chosen))
+        RETURNING job.id, job.queue, job.rate, job.rate_key
+    ),
+    onward AS (
+        INSERT INTO jobqueue.gate_calls (name, key)
+        SELECT DISTINCT rate, rate_key FROM through WHERE rate IS NOT NULL
+    ),
+    short AS (
+        SELECT room.key, room.jobs FROM room
+        WHERE room.jobs > 0
+          AND (room.jobs >= most
+               OR room.jobs > (SELECT count(*) FROM chosen WHERE chosen.key = room.key))
+    )
+    SELECT (SELECT count(*) FROM through),
+           ARRAY(SELECT DISTINCT queue FROM through WHERE rate IS NULL),
+           ARRAY(
+               SELECT short.key FROM short
+               WHERE EXISTS (
+                   SELECT FROM jobqueue.jobs AS job
+                   WHERE job.concurrency = limit_name AND job.concurrency_key = short.key
+                     AND job.state = 'gated' AND job.holds IS NULL
+                     AND job.id <> ALL (ARRAY(
+                         SELECT chosen.id FROM chosen WHERE chosen.key = short.key)))),
+           (SELECT count(*) FROM through) >= most
+    INTO admitted, queues, left_at, cut_off;
+
+    -- Those that could have gone are called for again.
+    INSERT INTO jobqueue.gate_calls (name, key)
+    SELECT limit_name, gate.key FROM unnest(left_at) AS gate (key);
+    again := again OR cut_off;
+    locked := cardinality(left_at) > 0;
+END
+$body$;
+
+-- The same.
+CREATE OR REPLACE FUNCTION jobqueue.admit_in_turn(
+    rule jobqueue.limits, OUT admitted integer, OUT queues text[], OUT full_up boolean
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    -- Keys of which nothing can go, because they are full or locked, are passed over so many at a time.
+    most_rounds CONSTANT integer := 20;
+    amount integer := coalesce(rule.amount, 2147483647);
+    room integer;
+    last_key text := rule.turn;
+    keys text[];
+    shares integer;
+    round record;
+    idle integer := 0;
+BEGIN
+    admitted := 0;
+    queues := '{}';
+    full_up := false;
+    DELETE FROM jobqueue.gate_calls AS call
+    WHERE call.name = rule.name AND call.id = ANY (ARRAY(
+        SELECT one.id FROM jobqueue.gate_calls AS one WHERE one.name = rule.name
+        ORDER BY one.id LIMIT 10000 FOR UPDATE SKIP LOCKED));
+    room := rule.ahead - (
+        SELECT count(*) FROM jobqueue.jobs AS job
+        WHERE job.concurrency = rule.name AND job.holds AND job.state <> 'running');
+    FOR step IN 1 .. most_rounds LOOP
+        IF room <= 0 THEN
+            full_up := true;
+            EXIT;
+        END IF;
+        -- The keys whose turn is next, and after the last the first again.
+        WITH RECURSIVE next AS (
+            SELECT (SELECT min(job.concurrency_key) FROM jobqueue.jobs AS job
+                    WHERE job.concurrency = rule.name AND job.state = 'gated'
+                      AND job.holds IS NULL AND job.concurrency_key > last_key) AS key, 1 AS number
+            UNION ALL
+            SELECT (SELECT min(job.concurrency_key) FROM jobqueue.jobs AS job
+                    WHERE job.concurrency = rule.name AND job.state = 'gated'
+                      AND job.holds IS NULL AND job.concurrency_key > next.key), next.number + 1
+            FROM next WHERE next.key IS NOT NULL AND next.number < least(room, 1000)
+        )
+        SELECT array_agg(next.key ORDER BY next.number),
+               sum(jobqueue.fair_weight(rule.weights, next.key))
+        INTO keys, shares FROM next WHERE next.key IS NOT NULL;
+        IF keys IS NULL THEN
+            IF last_key = '' AND NOT rule.waiting THEN
+                EXIT;
+            ELSIF last_key = '' THEN
+                -- Nobody waits, as far as can be seen: who comes now will call.
+                UPDATE jobqueue.limits AS one SET waiting = false WHERE one.name = rule.name;
+                EXIT;
+            END IF;
+            last_key := '';
+            CONTINUE;
+        END IF;
+        IF NOT rule.waiting THEN
+            UPDATE jobqueue.limits AS one SET waiting = true WHERE one.name = rule.name;
+            rule.waiting := true;
+        END IF;
+        WITH chosen AS (
+            SELECT next.id
+            FROM unnest(keys) WITH ORDINALITY AS gate (key, number)
+            CROSS JOIN LATERAL (
+                SELECT amount - count(*) AS jobs
+                FROM (
+                    SELECT FROM jobqueue.jobs AS holder
+                    WHERE holder.concurrency = rule.name AND holder.concurrency_key = gate.key
+                      AND holder.holds
+                    LIMIT amount
+                ) AS held
+            ) AS free
+            CROSS JOIN LATERAL (
+                SELECT job.id
+                FROM jobqueue.jobs AS job
+                WHERE job.concurrency = rule.name AND job.concurrency_key = gate.key
+                  AND job.state = 'gated' AND job.holds IS NULL
+                ORDER BY job.priority, job.run_at, job.id
+                LIMIT least(greatest(free.jobs, 0), jobqueue.fair_weight(rule.weights, gate.key)
+                    * greatest(room / shares, 1))
+                FOR UPDATE SKIP LOCKED
+            ) AS next
+            WHERE NOT EXISTS (
+                SELECT FROM jobqueue.pauses AS known
+                WHERE known.kind = 'key' AND known.name = rule.name AND known.key = gate.key)
+        ),
+        through AS (
+            UPDATE jobqueue.jobs AS job
+            SET state = CASE WHEN job.rate IS NULL THEN 'available' ELSE 'gated' END,
+                holds = true, admitted_at = clock_timestamp()
+            WHERE job.id = ANY (ARRAY(SELECT id FROM chosen))
+            RETURNING job.queue, job.rate, job.rate_key
+        ),
+        onward AS (
+            INSERT INTO jobqueue.gate_calls (name, key)
+            SELECT DISTINCT rate, rate_key FROM through WHERE rate IS NOT NULL
+        )
+        SELECT count(*) AS jobs, array_agg(DISTINCT queue) FILTER (WHERE rate IS NULL) AS queues
+        INTO round FROM through;
+        admitted := admitted + round.jobs;
+        queues := queues || round.queues;
+        room := room - round.jobs;
+        last_key := keys[cardinality(keys)];
+        -- Twice round without a single one: they are all full.
+        idle := CASE WHEN round.jobs > 0 THEN 0 ELSE idle + 1 END;
+        EXIT WHEN idle > 2;
+    END LOOP;
+    UPDATE jobqueue.limits AS one SET turn = last_key
+    WHERE one.name = rule.name AND one.turn <> last_key;
+END
+$body$;
+
+-- The same.
+CREATE OR REPLACE FUNCTION jobqueue.look_at_rate(
+    rule jobqueue.limits, rate_key text, slack double precision, ahead double precision, most integer,
+    OUT heaviest integer, OUT stands_alone boolean, OUT pace double precision,
+    OUT earliest double precision, OUT at_once bigint, OUT places bigint
+)
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+#variable_conflict use_column
+DECLARE
+    present double precision := date_part('epoch', clock_timestamp());
+    window_seconds double precision := rule.per_seconds + slack;
+    known jobqueue.rates;
+    per_window integer;
+    held_until double precision;
+BEGIN
+    -- Locked, or it might be pruned meanwhile.
+    INSERT INTO jobqueue.rates AS one (name, key) VALUES (rule.name, look_at_rate.rate_key)
+    ON CONFLICT (name, key) DO UPDATE
+    -- Only a rule that is stricter no more has left it further ahead than this.
+    SET free_at = least(one.free_at, present + look_at_rate.ahead + window_seconds)
+    RETURNING one.* INTO known;
+
+    look_at_rate.heaviest := known.heaviest;
+    look_at_rate.stands_alone := known.heaviest > 1 AND known.heaviest::bigint * 2 > rule.amount;
+    per_window := CASE WHEN look_at_rate.stands_alone THEN 1
+                       ELSE rule.amount - known.heaviest + 1 END;
+    look_at_rate.pace := window_seconds / per_window;
+    -- A little later than now: it has to be claimed first.
+    look_at_rate.earliest := greatest(present + 0.01, known.free_at);
+    look_at_rate.at_once := 1;
+    look_at_rate.places := 0;
+    held_until := greatest(
+        known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')),
+        -- Whoever resumes the key calls: until then a look now and then is enough.
+        (SELECT present + 60 FROM jobqueue.pauses AS known
+         WHERE known.kind = 'key' AND known.name = rule.name
+           AND known.key = look_at_rate.rate_key));
+    IF held_until > look_at_rate.earliest THEN
+        look_at_rate.earliest := held_until;
+    ELSIF known.credit > 0 THEN
+        look_at_rate.earliest := present + 0.01;
+        look_at_rate.at_once := known.credit;
+        look_at_rate.places := least(known.credit, look_at_rate.most);
+        RETURN;
+    ELSIF look_at_rate.earliest > known.free_at THEN
+        look_at_rate.at_once := least(
+            rule.burst, per_window,
+            floor(least((look_at_rate.earliest - known.free_at) / look_at_rate.pace, 1e9)) + 1);
+    END IF;
+    IF look_at_rate.earliest <= present + look_at_rate.ahead THEN
+        look_at_rate.places := least(
+            look_at_rate.most,
+            greatest(look_at_rate.at_once, floor(
+                (present + look_at_rate.ahead - look_at_rate.earliest) / look_at_rate.pace) + 1));
+    END IF;
 END
 $body$;
 
