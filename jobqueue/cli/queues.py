@@ -13,12 +13,10 @@ from jobqueue.cli.output import console, print_json, print_table, visible
 from jobqueue.cli.session import session
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.names import check_queue_name
+from jobqueue.core.policies import MOST, MOST_DAYS, policy_changes
 from jobqueue.core.retry import MOST_ATTEMPTS
 from jobqueue.store import queues as statements
 from jobqueue.store.statement import run
-
-MOST_DAYS = 365_000
-MOST = 1_000_000_000
 
 queues = typer.Typer(help="Look at queues, and decide for them.", no_args_is_help=True)
 
@@ -26,6 +24,7 @@ queues = typer.Typer(help="Look at queues, and decide for them.", no_args_is_hel
 class Policy(StrEnum):
     """What can be decided for a queue."""
 
+    CONCURRENCY = "concurrency"
     HISTORY_DAYS = "history-days"
     ATTEMPTS = "attempts"
     TARGET_BACKLOG = "target-backlog"
@@ -44,6 +43,7 @@ def list_(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
     print_table(
         (
             "queue",
+            "at once",
             "history",
             "attempts",
             "target backlog",
@@ -55,6 +55,7 @@ def list_(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
         (
             (
                 one.name,
+                one.concurrency,
                 None if one.history_days is None else f"{one.history_days} d",
                 one.max_attempts,
                 one.target_backlog,
@@ -72,6 +73,10 @@ def list_(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
 @queues.command("set")
 def set_(
     name: Annotated[str, typer.Argument(help="The queue's name.", show_default=False)],
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST, help="Run so many at once, by all workers together."),
+    ] = None,
     history_days: Annotated[
         int | None, typer.Option(min=1, max=MOST_DAYS, help="Keep its ended jobs so long.")
     ] = None,
@@ -91,38 +96,41 @@ def set_(
     ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Decide for a queue: history, attempts, and the rule by which it is scaled.
+    """Decide for a queue: its limit, history, attempts, and the rule by which it is scaled.
 
     [bold]jobqueue queues set email --target-backlog 100 --max-workers 10[/]
     """
     check_queue_name(name)
     given = {
+        Policy.CONCURRENCY: concurrency,
         Policy.HISTORY_DAYS: history_days,
         Policy.ATTEMPTS: attempts,
         Policy.TARGET_BACKLOG: target_backlog,
         Policy.MIN_WORKERS: min_workers,
         Policy.MAX_WORKERS: max_workers,
     }
-    changes: dict[str, int | None] = {
-        COLUMNS[one]: value for one, value in given.items() if value is not None
+    policies: dict[str, int | None] = {
+        _name(one): value for one, value in given.items() if value is not None
     }
     for one in clear or ():
-        if COLUMNS[one] in changes:
+        if _name(one) in policies:
             raise typer.BadParameter(f"--{one} and --clear {one}: both given; give one of them")
-        changes[COLUMNS[one]] = 0 if one is Policy.MIN_WORKERS else None
-    if not changes:
+        policies[_name(one)] = None
+    if not policies:
         raise typer.BadParameter("nothing to set; see --help for what can be decided")
+    changes = policy_changes(name, policies)
     with session(database_url) as execute:
         try:
             run(execute, statements.set_queue(name, changes))
         except psycopg.errors.CheckViolation as error:
             raise ConfigurationError(
-                f"queue {name!r}: --max-workers is below --min-workers; raise it or lower that"
+                f"queue {name!r}: max_workers is below min_workers; raise it or lower that"
             ) from error
     console.print(f"queue {visible(repr(name))}: set", markup=False, soft_wrap=True)
 
 
-COLUMNS = {one: one.replace("-", "_") for one in Policy} | {Policy.ATTEMPTS: "max_attempts"}
+def _name(policy: Policy) -> str:
+    return policy.replace("-", "_")
 
 
 def _wanted(one: statements.QueueRecord) -> str | None:

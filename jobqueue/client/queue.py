@@ -16,6 +16,7 @@ import psycopg
 from jobqueue.client.acts import Acts
 from jobqueue.client.declared_limits import Declared, Limits
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
+from jobqueue.client.policies import Policies
 from jobqueue.client.schedules import declare, enter
 from jobqueue.client.task import Task
 from jobqueue.client.taskable import check_taskable
@@ -48,7 +49,7 @@ A = TypeVar("A", bound=AroundAttempt)
 L = TypeVar("L", bound=Lifespan)
 
 
-class JobQueue(Acts):
+class JobQueue(Acts, Policies):
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.

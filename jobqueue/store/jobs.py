@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, Keys
-from jobqueue.core.why import Facts
+from jobqueue.core.why import Facts, Gate
 from jobqueue.store.claims import Held
 from jobqueue.store.maintenance import LEADER_LOCK
 from jobqueue.store.statement import Statement, first, sql
@@ -303,7 +303,12 @@ MOST_AHEAD = 10_000
 def why(job_id: UUID) -> Statement[Facts]:
     """Find what the books say of why a job is not running. No row: it is unknown."""
     params = {"id": str(job_id), "most": MOST_AHEAD, "key": LEADER_LOCK}
-    return Statement(sql("jobs/why"), params, Facts._make)
+    return Statement(sql("jobs/why"), params, _facts)
+
+
+def _facts(row: tuple[Any, ...]) -> Facts:
+    at = len(Facts._fields) - 1
+    return Facts(*row[:at], gate=None if row[at] is None else Gate._make(row[at:]))
 
 
 def standing(job_id: UUID) -> Statement[Standing]:

@@ -15,6 +15,7 @@ from jobqueue.store.statement import Statement, first, sql
 class QueueRecord:
     """A queue, and what is decided for it.
 
+    concurrency: how many of its jobs run at once, by all workers together; None: any number.
     history_days: how long its history is kept; None: as long as workers say.
     max_attempts: where neither the enqueue nor the task says how often; None: 5.
     target_backlog: waiting jobs for each worker; None: nothing is said of scaling, and backlog,
@@ -23,6 +24,7 @@ class QueueRecord:
     """
 
     name: str
+    concurrency: int | None
     history_days: int | None
     max_attempts: int | None
     target_backlog: int | None

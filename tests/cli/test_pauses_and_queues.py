@@ -33,6 +33,37 @@ def test_a_pause_needs_one_name(shell: Shell) -> None:
             assert refused.returncode == 2
             assert "one of them" in refused.stderr
     assert "not a name" in shell.quick("pause", "--queue", "").stderr
+    assert "together" in shell.quick("pause", "--limit", "imports").stderr
+
+
+def test_a_key_of_a_limit_is_paused_and_resumed(shell: Shell) -> None:
+    done = shell.quick("pause", "--limit", "imports", "--key", "acme [x]", "--reason", "files")
+    assert (done.returncode, "key 'acme [x]' of limit 'imports': paused" in done.stdout) == (
+        0,
+        True,
+    )
+    listed = shell.quick("paused").stdout
+    assert "imports" in listed
+    assert "acme [x]" in listed
+    [record] = shell.json("paused")
+    assert (record["kind"], record["name"], record["key"]) == ("key", "imports", "acme [x]")
+    assert shell.quick("resume", "--limit", "imports", "--key", "acme [x]").returncode == 0
+    assert shell.json("paused") == []
+
+
+def test_a_queue_is_limited_over_all_workers(shell: Shell, books: Books) -> None:
+    shell.quick("queues", "set", "email", "--concurrency", "4")
+    assert books.rows("SELECT name, concurrency FROM jobqueue.queues") == [("email", 4)]
+    assert shell.json("queues", "list")[0]["concurrency"] == 4
+    shell.quick("queues", "set", "email", "--clear", "concurrency")
+    assert books.rows("SELECT name, concurrency FROM jobqueue.queues") == [("email", None)]
+
+
+def test_bounds_are_kept_when_they_are_set_one_by_one(shell: Shell) -> None:
+    shell.quick("queues", "set", "email", "--min-workers", "5")
+    refused = shell.quick("queues", "set", "email", "--max-workers", "4")
+    assert refused.returncode == 2
+    assert "max_workers is below min_workers" in " ".join(refused.stderr.split())
 
 
 def test_what_is_decided_for_a_queue_is_set_listed_and_cleared(shell: Shell) -> None:
@@ -58,7 +89,7 @@ def test_what_cannot_be_decided_is_refused(shell: Shell) -> None:
     for words, said in (
         ([], "nothing to set"),
         (["--history-days", "0"], "should be greater than or equal to 1"),
-        (["--min-workers", "5", "--max-workers", "4"], "--max-workers is below --min-workers"),
+        (["--min-workers", "5", "--max-workers", "4"], "max_workers 4 is below min_workers 5"),
         (["--attempts", "3", "--clear", "attempts"], "both given"),
     ):
         refused = shell.quick("queues", "set", "email", *words)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from jobqueue import JobQueue, JobUnknown
-from jobqueue.store import jobs, workers
+from jobqueue import Concurrency, JobQueue, JobUnknown, RateLimit
+from jobqueue.core.limits import Flow
+from jobqueue.store import gates, jobs, workers
 from jobqueue.store.grants import Purpose
+from tests.store.limited import admit, gated, limit
 from tests.store.roles import connected_as
 from tests.store.steps import claim, complete, do, enqueue, enqueue_many, expire, register
 
@@ -132,6 +135,7 @@ def test_the_jobs_ahead_are_counted_by_the_index(connection) -> None:
     enqueue_many(connection, 2000)
     job = enqueue(connection)
     connection.execute("ANALYZE jobqueue.jobs")
+    connection.execute("SET LOCAL enable_seqscan = off")  # the table is small
     statement = jobs.why(job)
     row = connection.execute(
         b"EXPLAIN (FORMAT json) " + statement.text.encode(), dict(statement.params)
@@ -140,3 +144,75 @@ def test_the_jobs_ahead_are_counted_by_the_index(connection) -> None:
     plan = json.dumps(row[0])
     assert "jobs_claim" in plan
     assert "jobs_pkey" in plan
+
+
+def last(connection: psycopg.Connection) -> object:
+    [(job,)] = connection.execute(
+        "SELECT id FROM jobqueue.jobs ORDER BY run_at DESC, id DESC LIMIT 1"
+    ).fetchall()
+    return job
+
+
+def test_it_waits_for_its_key(connection) -> None:
+    enter(connection, "work")
+    limit(connection, Concurrency(2, name="imports", key="customer"))
+    gated(connection, 6, Flow(concurrency="imports"), key="acme")
+    assert admit(connection) == 2
+    job = last(connection)
+    assert codes(connection, job) == ["waits_for_key"]
+    assert "'imports' for key 'acme' lets 2 run at once" in text(connection, job)
+    assert "behind about 3 others" in text(connection, job)
+    asking.pause(connection, limit="imports", key="acme", reason="broken files")
+    assert codes(connection, job) == ["key_paused", "waits_for_key"]
+    assert "broken files" in text(connection, job)
+    asking.resume(connection, limit="imports", key="acme")
+    do(connection, gates.hold("imports", 3600, None))
+    assert codes(connection, job) == ["limit_held", "waits_for_key"]
+
+
+def test_it_waits_for_its_rate_until_about_when(connection) -> None:
+    enter(connection, "work")
+    limit(connection, RateLimit("api", 6, per=60))
+    gated(connection, 10, Flow(rate="api"))
+    assert admit(connection) == 1
+    job = last(connection)
+    assert codes(connection, job) == ["waits_for_rate"]
+    assert "lets 6 start in 60.0 s; it is behind about 8 others" in text(connection, job)
+    assert re.search(r"(90|8\d)\.\d s from now", text(connection, job))
+    do(connection, gates.hold("api", 3600, None))
+    assert codes(connection, job) == ["limit_held", "waits_for_rate"]
+    assert "61 min from now" in text(connection, job)
+    asking.pause(connection, limit="api", key="")
+    assert codes(connection, job) == ["key_paused", "limit_held", "waits_for_rate"]
+
+
+def test_its_limit_is_not_known_yet(connection) -> None:
+    enter(connection, "work")
+    gated(connection, 1, Flow(rate="api"))
+    assert codes(connection, last(connection)) == ["limit_unknown"]
+
+
+def test_the_places_of_its_queue_are_taken(connection) -> None:
+    worker = enter(connection, "work")
+    do(connection, gates.set_queue_limit("default", 3))
+    job = enqueue(connection)
+    assert do(connection, gates.share_places(worker, "default", 0, 10)) == [3]
+    assert codes(connection, job) == ["queue_full"]
+
+
+@pytest.mark.parametrize(
+    ("flow", "index"),
+    [
+        (Flow(concurrency="busy"), "jobs_at_concurrency"),
+        (Flow(rate="busy"), "jobs_at_rate"),
+    ],
+)
+def test_the_jobs_ahead_at_a_gate_are_counted_by_its_index(connection, flow, index) -> None:
+    gated(connection, 5_000, flow)
+    connection.execute("ANALYZE jobqueue.jobs")
+    connection.execute("SET LOCAL enable_seqscan = off")  # the table is small
+    statement = jobs.why(last(connection))
+    [(plan,)] = connection.execute(
+        b"EXPLAIN (FORMAT json) " + statement.text.encode(), dict(statement.params)
+    ).fetchall()
+    assert index in json.dumps(plan)
