@@ -13,9 +13,11 @@ with psycopg.connect(dsn) as connection:
 """
 
 from jobqueue.client.around_enqueue import Enqueuing
+from jobqueue.client.batches import CurrentBatch, current_batch
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
+from jobqueue.core.batch import Batch
 from jobqueue.core.errors import (
     AlreadyProcessed,
     ApplicationError,
@@ -43,6 +45,7 @@ from jobqueue.core.errors import (
     TimedOut,
     UnknownResource,
     UnsupportedConnection,
+    WrongOutcomes,
 )
 from jobqueue.core.keys import Unique
 from jobqueue.core.limits import Concurrency, RateLimit
@@ -51,6 +54,7 @@ from jobqueue.core.priority import Priority
 from jobqueue.core.retry import Constant, Exponential, Linear, Retry
 from jobqueue.core.secrets import Secret
 from jobqueue.core.states import Cancellation, State
+from jobqueue.core.why import Reason
 from jobqueue.store.jobs import Enqueued
 
 __version__ = "0.2.0.dev0"
@@ -59,11 +63,13 @@ __all__ = [
     "AlreadyProcessed",
     "ApplicationError",
     "ArgumentError",
+    "Batch",
     "Cancel",
     "Cancellation",
     "Concurrency",
     "ConfigurationError",
     "Constant",
+    "CurrentBatch",
     "CurrentJob",
     "DatabaseUnavailable",
     "DatabaseUrlError",
@@ -85,6 +91,7 @@ __all__ = [
     "PartlyCommitted",
     "Priority",
     "RateLimit",
+    "Reason",
     "ResultError",
     "Retry",
     "SchemaBusy",
@@ -101,5 +108,7 @@ __all__ = [
     "Unique",
     "UnknownResource",
     "UnsupportedConnection",
+    "WrongOutcomes",
+    "current_batch",
     "current_job",
 ]

@@ -112,6 +112,7 @@ TABLES = (
     *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
     *("schedules", "schedule_ticks", "leader"),
     *("limits", "rates", "gate_calls"),
+    *("pauses", "expirations"),
 )
 
 

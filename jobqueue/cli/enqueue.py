@@ -61,6 +61,12 @@ def enqueue(
         float | None,
         typer.Option(parser=parse_seconds, metavar="TIME", help="How long an attempt may take."),
     ] = None,
+    expires_in: Annotated[
+        float | None,
+        typer.Option(
+            parser=parse_seconds, metavar="TIME", help="Cancel it if not started so long after due."
+        ),
+    ] = None,
     job_id: Annotated[
         UUID | None,
         typer.Option(
@@ -81,6 +87,7 @@ def enqueue(
         "delay": delay,
         "run_at": run_at,
         "timeout": timeout,
+        "expires_in": expires_in,
         "job_id": job_id,
     }
     options = UsingOptions(**{name: value for name, value in given.items() if value is not None})

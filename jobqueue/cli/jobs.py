@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from jobqueue.cli.output import console, errors, print_job, print_jobs, print_js
 from jobqueue.cli.session import session
 from jobqueue.client.waiting import Wait, result_of
 from jobqueue.core.states import State
+from jobqueue.core.why import WAITING, why
 from jobqueue.store import jobs as statements
 from jobqueue.store.statement import Statement, run
 
@@ -39,16 +41,18 @@ def list_(
 
 @jobs.command()
 def show(job_id: JobId, database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Show everything about one job, its errors and tracebacks included."""
+    """Show everything about one job: its errors and tracebacks, and why it does not run yet."""
     with session(database_url) as execute:
         found = run(execute, statements.show(job_id))
+        facts = run(execute, statements.why(job_id))
     if not found:
         errors.print(f"job {job_id}: unknown; it never was, or its history was dropped")
         raise typer.Exit(1)
+    reasons = why(facts[0]) if facts and facts[0].state in WAITING else []
     if as_json:
-        print_json(found[0])
+        print_json({**asdict(found[0]), "why": [one._asdict() for one in reasons]})
     else:
-        print_job(found[0])
+        print_job(found[0], reasons)
 
 
 @jobs.command()

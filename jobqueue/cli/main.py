@@ -21,6 +21,8 @@ from jobqueue.cli import (
     jobs,
     limits,
     migrate,
+    pauses,
+    queues,
     schedules,
     stats,
     worker,
@@ -55,6 +57,8 @@ enqueue.register(app)
 jobs.register(app)
 dead.register(app)
 schedules.register(app)
+queues.register(app)
+pauses.register(app)
 limits.register(app)
 stats.register(app)
 

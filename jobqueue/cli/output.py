@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jobqueue.core.why import Reason
 from jobqueue.store.jobs import JobDetails, JobRecord
 
 console = Console(highlight=False)
@@ -128,8 +129,8 @@ def _asked(when: datetime) -> str:
     return f"asked for at {moment(when)}"
 
 
-def print_job(job: JobDetails) -> None:
-    """Print everything about one job."""
+def print_job(job: JobDetails, reasons: Sequence[Reason] = ()) -> None:
+    """Print everything about one job. reasons: why it is not running."""
     lines: list[tuple[str, object]] = [
         ("id", job.id),
         ("task", job.task),
@@ -140,6 +141,7 @@ def print_job(job: JobDetails) -> None:
         ("arguments", _json(job.args)),
         ("enqueued", moment(job.enqueued_at)),
         ("due", moment(job.run_at)),
+        ("expires", moment(job.expires_at)),
         ("started", moment(job.started_at)),
         ("finished", moment(job.finished_at)),
         ("ran for", None if job.run_ms is None else f"{job.run_ms:.1f} ms"),
@@ -148,6 +150,7 @@ def print_job(job: JobDetails) -> None:
         ("progress", progress(job)),
         ("cancel", None if job.cancel_requested_at is None else _asked(job.cancel_requested_at)),
         ("returned", None if job.result is None else _json(job.result)),
+        *(("" if number else "waits", one.text) for number, one in enumerate(reasons)),
     ]
     for name, value in lines:
         if value is not None:

@@ -39,7 +39,10 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
         )
         return
     print_table(
-        ("queue", "available", "scheduled", "running", "dead", "oldest waits", "workers"),
+        (
+            *("queue", "available", "scheduled", "running", "dead", "expired", "oldest waits"),
+            *("workers", ""),
+        ),
         (
             (
                 one.queue,
@@ -47,8 +50,10 @@ def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> Non
                 one.scheduled,
                 one.running,
                 one.dead,
+                one.expired,
                 seconds(one.oldest_seconds),
                 one.workers,
+                "paused" if one.paused else None,
             )
             for one in queues
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,6 +76,15 @@ class Attempt:
         """why it is to stop, once it is"""
         self.given_up = False
         """whether it was told to stop, ran on, and was ended in the books without it"""
+
+    @property
+    def members(self) -> Sequence[Attempt]:
+        """The attempts of single jobs that are in this one: itself, or those of a batch."""
+        return (self,)
+
+    def tell(self, reason: Exception) -> None:
+        """Note why it is to stop."""
+        self.stopped = reason
 
     def check(self) -> None:
         """Return unless the attempt is to stop. Raises JobStopped."""
@@ -194,6 +203,15 @@ def current_job() -> CurrentJob:
         raise NoCurrentJob(
             "current_job(): no job runs here; call it from a task that a worker runs"
         ) from None
+    if attempt.members != (attempt,):
+        raise NoCurrentJob(
+            "current_job(): a batch of jobs runs here; use current_batch(), which has them all"
+        )
+    return as_current(attempt)
+
+
+def as_current(attempt: Attempt) -> CurrentJob:
+    """Give what the job of an attempt may know of itself."""
     job = attempt.job
     return CurrentJob(
         UUID(job.id),

@@ -13,14 +13,14 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 
 import psycopg
 
-from jobqueue.client import connections
+from jobqueue.client.acts import Acts
 from jobqueue.client.declared_limits import Declared, Limits
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
-from jobqueue.client.remedies import ask, ask_async
+from jobqueue.client.policies import Policies
 from jobqueue.client.schedules import declare, enter
 from jobqueue.client.task import Task
 from jobqueue.client.taskable import check_taskable
-from jobqueue.client.waiting import Job, Wait, id_of, result_of
+from jobqueue.core.batch import Batch
 from jobqueue.core.duration import Duration, to_timeout_seconds
 from jobqueue.core.errors import (
     ConfigurationError,
@@ -32,20 +32,15 @@ from jobqueue.core.errors import (
 from jobqueue.core.keys import Key, Unique
 from jobqueue.core.limits import Concurrency, RateLimit
 from jobqueue.core.names import check_queue_name, check_task_name
-from jobqueue.core.options import EnqueueOptions
+from jobqueue.core.options import EnqueueOptions, UsingOptions
 from jobqueue.core.pools import Pool
 from jobqueue.core.priority import Priority, to_priority
 from jobqueue.core.retry import Retry
 from jobqueue.core.schedules.definition import Definition, ScheduleOptions
-from jobqueue.core.states import Cancellation, State
-from jobqueue.store import jobs as statements
 from jobqueue.store.database import SCHEMA_MISSING, URL_VARIABLE, to_conninfo
 
 MISSING = (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedFunction)
 """What PostgreSQL says of our functions where there is no schema of ours."""
-
-WAIT_SECONDS = 30.0
-"""How long a job is waited for at most, where nothing else is said."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +49,7 @@ A = TypeVar("A", bound=AroundAttempt)
 L = TypeVar("L", bound=Lifespan)
 
 
-class JobQueue:
+class JobQueue(Acts, Policies):
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.
@@ -112,11 +107,32 @@ class JobQueue:
         concurrency: Concurrency | None = None,
         rate_limit: RateLimit | str | None = None,
         weight: int | None = None,
+        expires_in: Duration | str | None = None,
+        batch: None = None,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+
+    @overload
+    def task(
+        self,
+        /,
+        *,
+        batch: Batch,
+        name: str | None = None,
+        queue: str = "default",
+        priority: int | str = Priority.NORMAL,
+        retry: Retry | None = None,
+        idempotency_key: Key | None = None,
+        unique: Unique | None = None,
+        history: bool = True,
+        pool: Pool | None = None,
+        timeout: Duration | str | None = None,
+        returns: bool = False,
+        expires_in: Duration | str | None = None,
+    ) -> Callable[[Callable[[list[Any]], R]], Task[..., R]]: ...
 
     def task(
         self,
-        function: Callable[P, R] | None = None,
+        function: Callable[..., Any] | None = None,
         /,
         *,
         name: str | None = None,
@@ -132,8 +148,10 @@ class JobQueue:
         concurrency: Concurrency | None = None,
         rate_limit: RateLimit | str | None = None,
         weight: int | None = None,
+        expires_in: Duration | str | None = None,
+        batch: Batch | None = None,
         **unknown: object,
-    ) -> Task[P, R] | Callable[[Callable[P, R]], Task[P, R]]:
+    ) -> Any:
         """Register a function as a task, bare or with options.
 
         name: what jobs are stored under; the function's own name if None. Keep it when the
@@ -152,6 +170,10 @@ class JobQueue:
         timeout: how long an attempt may take: a timedelta, seconds, or text like `30s`. An attempt
             that takes longer has failed, with TimedOut; None: no limit.
         returns: True to keep what it returns with the job in the history; see `result`.
+        expires_in: not started this long after it was due, a job of it ends as cancelled.
+        batch: to have the function called with a list of items, each the arguments of one job; see
+            Batch. It returns nothing when all are done, or one outcome for each: its result, or an
+            exception. What it raises is the failure of all.
         concurrency: how many of its jobs run at once across the fleet, by key if wanted.
         rate_limit: how many of its jobs start in a while, with those of all tasks under that name;
             a name alone is of a limit that is set elsewhere. weight: for how many a job counts.
@@ -173,18 +195,18 @@ class JobQueue:
             raise ConfigurationError(
                 "returns=True and history=False: results are kept in the history; drop one of them"
             )
+        _check_batch(batch)
         timeout_seconds = None if timeout is None else to_timeout_seconds(timeout)
         options = EnqueueOptions(
             queue=check_queue_name(queue),
             priority=to_priority(priority),
             max_attempts=policy.attempts,
         )
-        if idempotency_key is not None:
-            options = options.using({"idempotency_key": idempotency_key})
-        if unique is not None:
-            options = options.using({"unique": unique})
+        more = {"idempotency_key": idempotency_key, "unique": unique, "expires_in": expires_in}
+        given = {name: value for name, value in more.items() if value is not None}
+        options = options.using(cast("UsingOptions", given))
 
-        def register(function: Callable[P, R]) -> Task[P, R]:
+        def register(function: Callable[..., Any]) -> Task[..., Any]:
             task_name = name or getattr(function, "__name__", "")
             check_taskable(task_name, function)
             check_task_name(task_name)
@@ -205,6 +227,7 @@ class JobQueue:
                 pool=pool,
                 timeout=timeout_seconds,
                 returns=returns,
+                batch=batch,
             )
             self._tasks[task_name] = task
             return task
@@ -300,73 +323,6 @@ class JobQueue:
         self.hooks.add_lifespan(hook)
         return hook
 
-    def cancel(self, connection: object, job: Job, /) -> Cancellation:
-        """Cancel a job, in the transaction of `connection`, and say whether that was in time.
-
-        One that waits is cancelled at once. One that runs is asked to stop, as soon as the
-        transaction commits, and ends as cancelled unless it completes first.
-        job: what its enqueue gave, or its id.
-        """
-        execute = connections.adapted(connection).execute
-        return Cancellation(ask(execute, statements.cancel(id_of(job)))[0])
-
-    async def acancel(self, connection: object, job: Job, /) -> Cancellation:
-        """Cancel a job through an asynchronous `connection`; see `cancel`."""
-        execute = connections.adapted_async(connection).execute
-        return Cancellation((await ask_async(execute, statements.cancel(id_of(job))))[0])
-
-    def wait_for(
-        self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS
-    ) -> State:
-        """Wait until a job has ended, and give its state: completed, cancelled or dead.
-
-        Looks again and again, after pauses that grow to half a second. The job must be committed,
-        and `connection` best be in autocommit mode, or its transaction stays open meanwhile.
-        Raises NotDone when the timeout is over, and JobUnknown.
-        """
-        wait = Wait(job, timeout)
-        return State(wait.run(connections.adapted(connection).execute).state)
-
-    async def await_for(
-        self,
-        connection: object,
-        job: Job,
-        /,
-        *,
-        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as wait_for
-    ) -> State:
-        """Wait for a job through an asynchronous `connection`; see `wait_for`."""
-        wait = Wait(job, timeout)
-        return State((await wait.run_async(connections.adapted_async(connection).execute)).state)
-
-    def result(self, connection: object, job: Job, /, *, timeout: Duration = WAIT_SECONDS) -> Any:  # noqa: ANN401 - whatever the task returned
-        """Wait until a job has ended, as `wait_for` does, and give what it returned.
-
-        As JSON has it: a tuple comes back as a list, a moment as text. timeout: 0 to look once.
-        Raises NotDone, JobUnknown, JobDead, JobCancelled, or NoResult if its task is not declared
-        with `returns=True`.
-        """
-        wait = Wait(job, timeout, keeps_result=self._keeps_result)
-        return result_of(wait.job_id, wait.run(connections.adapted(connection).execute))
-
-    async def aresult(
-        self,
-        connection: object,
-        job: Job,
-        /,
-        *,
-        timeout: Duration = WAIT_SECONDS,  # noqa: ASYNC109 - as result
-    ) -> Any:  # noqa: ANN401 - whatever the task returned
-        """Wait for what a job returned through an asynchronous `connection`; see `result`."""
-        wait = Wait(job, timeout, keeps_result=self._keeps_result)
-        standing = await wait.run_async(connections.adapted_async(connection).execute)
-        return result_of(wait.job_id, standing)
-
-    def _keeps_result(self, task: str) -> bool:
-        """Whether a task keeps results, for all that is known here."""
-        known = self._tasks.get(task)
-        return known is None or known.returns
-
     @contextmanager
     def transaction(self) -> Generator[psycopg.Connection[Any]]:
         """Open a connection and a transaction on it, committed at the end of the block.
@@ -410,6 +366,13 @@ def _unknown_option(name: str) -> TypeError:
     parameters = inspect.signature(JobQueue.task).parameters.values()
     known = ", ".join(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
     return TypeError(f"@jobs.task: option {name!r}: unknown; use one of {known}")
+
+
+def _check_batch(batch: object) -> None:
+    if batch is not None and not isinstance(batch, Batch):
+        raise ConfigurationError(
+            f"batch {batch!r}: wrong type; give Batch(size=..., wait=...) of jobqueue"
+        )
 
 
 def _unavailable(error: psycopg.OperationalError) -> DatabaseUnavailable:

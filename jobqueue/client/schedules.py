@@ -23,6 +23,7 @@ def declare(
     arguments do not fit the task.
     """
     chosen = task.options
+    own_expiry = chosen.expires_seconds != task.expires
     for option, given in (
         ("delay", chosen.delay_seconds),
         ("run_at", chosen.run_at),
@@ -30,11 +31,15 @@ def declare(
         ("idempotency_key", chosen.idempotency_key),
         ("unique", chosen.unique),
         ("timeout", chosen.timeout_seconds),
+        ("expires_at", chosen.expires_at),
+        # The task's own deadline is that of its ticks' jobs as well.
+        ("expires_in", chosen.expires_seconds if own_expiry else None),
     ):
         if given is not None:
             raise ConfigurationError(
                 f"schedule of task {task.name!r}: {option} is for single jobs; say when by the "
-                "schedule's rule, what may run together by overlap=, a timeout by the task's own"
+                "schedule's rule, what may run together by overlap=, timeout and expires_in by "
+                "the task"
             )
     return define(
         task.name if name is None else name,

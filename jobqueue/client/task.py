@@ -13,14 +13,16 @@ from pydantic_core import from_json
 
 from jobqueue.client import bulk, connections
 from jobqueue.client.around_enqueue import around_many, around_one
+from jobqueue.client.batches import items_of
 from jobqueue.client.hooks import Hooks
 from jobqueue.client.ids import new_id
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.core.arguments import Signature
+from jobqueue.core.batch import Batch
 from jobqueue.core.errors import TaskError
 from jobqueue.core.limits import Flow, FlowKeys
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, UsingOptions
-from jobqueue.core.pools import Pool, choose_pool
+from jobqueue.core.pools import Pool, check_batch_pool, choose_pool
 from jobqueue.core.retry import Retry
 from jobqueue.store import gates, workers
 from jobqueue.store import jobs as statements
@@ -42,7 +44,9 @@ class Task(Generic[P, R]):
     each enqueue by itself.
 
     pool: where a worker runs it. timeout: how long an attempt may take, in seconds, unless a job
-    says otherwise; None: for ever. returns: whether what it returns is kept. hooks: its JobQueue's.
+    says otherwise; None: for ever. expires: how long its jobs may wait once they are due, unless
+    they say otherwise. returns: whether what it returns is kept. batch: how its jobs are taken
+    together, and make_item what makes an item of one's arguments. hooks: its JobQueue's.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Task(Generic[P, R]):
         pool: Pool | None = None,
         timeout: float | None = None,
         returns: bool = False,
+        batch: Batch | None = None,
     ) -> None:
         functools.update_wrapper(self, function)
         self.name = name
@@ -64,14 +69,19 @@ class Task(Generic[P, R]):
         self.options = options
         self.retry = retry
         self.history = history
-        self.signature = Signature(name, function)
+        self.batch = batch
+        items = None if batch is None else items_of(name, function)
+        self.signature = Signature(name, function) if items is None else items.signature
+        self.make_item = None if items is None else items.make
         self.flow = options.flow
         """the limits that its jobs are under, unless an enqueue says otherwise"""
         if self.flow is not None:
             _check_keys(name, self.flow, self.signature)
         self.is_async = inspect.iscoroutinefunction(function)
         self.pool: Pool = choose_pool(pool, task=name, is_coroutine=self.is_async)
+        check_batch_pool(self.pool, task=name, batch=batch)
         self.timeout = timeout
+        self.expires = options.expires_seconds
         self.returns = returns
         self.hooks: Hooks = queue.hooks
         self._queue = queue
@@ -89,7 +99,8 @@ class Task(Generic[P, R]):
         """Give this task with other options for what is enqueued through it.
 
         queue, priority, attempts, delay, run_at, job_id, idempotency_key,
-        idempotency_retention, unique, timeout, concurrency_key, weight: see UsingOptions.
+        idempotency_retention, unique, timeout, expires_in, expires_at, concurrency_key, weight: see
+        UsingOptions.
         Raises ConfigurationError for an unknown option or a value out of range.
         """
         other = copy.copy(self)
@@ -142,8 +153,8 @@ class Task(Generic[P, R]):
         """Enqueue tens of thousands of jobs, from any iterable, and give how many were inserted.
 
         By COPY, in the transaction of `connection`: nothing is held in memory. Where COPY cannot
-        serve (keys, a timeout, a role that may only enqueue, drivers without it) statements of
-        thousands do.
+        serve (keys, a timeout, a deadline, a role that may only enqueue, drivers without it)
+        statements of thousands do.
         Raises ArgumentError, with the `row` from 0, for the first item that does not fit. After
         COPY none of them is there and the transaction stays usable; otherwise roll back.
         """

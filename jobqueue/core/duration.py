@@ -57,6 +57,16 @@ def read_seconds(text: str, *, subject: str = "") -> float:
     return seconds
 
 
+def to_expiry_seconds(expires_in: Duration | str) -> float:
+    """Give how long a job may wait once it is due, in seconds.
+
+    Raises ConfigurationError if that is no duration.
+    """
+    if isinstance(expires_in, str):
+        return read_seconds(expires_in, subject="expires_in")
+    return to_seconds(expires_in, subject="expires_in")
+
+
 def to_timeout_seconds(timeout: Duration | str) -> float:
     """Give how long an attempt may take, in seconds.
 

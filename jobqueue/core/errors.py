@@ -20,6 +20,7 @@
     ├── AlreadyProcessed          an earlier delivery has made the job's effects
     ├── LeaseLost                 the job was given to another worker meanwhile
     ├── TimedOut                  an attempt ran longer than its timeout
+    ├── WrongOutcomes             a batch whose task did not return one outcome for each job
     └── ResultError               a job that was waited for gives no result
         ├── NotDone               not ended within the time allowed
         ├── JobDead
@@ -140,6 +141,10 @@ class PartlyCommitted(ConfigurationError):
 
 class TimedOut(JobQueueError):
     """An attempt ran longer than its timeout."""
+
+
+class WrongOutcomes(JobQueueError):
+    """A batch's task did not return one outcome for each job; all of them have failed."""
 
 
 class ResultError(JobQueueError):

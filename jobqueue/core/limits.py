@@ -183,8 +183,13 @@ def _key(argument: str | None, values: Mapping[str, Any]) -> str:
     if argument is None:
         return ""
     value = values.get(argument)
+    return named_key(value) if value == "" else key_of(value)
+
+
+def key_of(value: object) -> str:
+    """Give the key of a value as the database has it; '' stays that of limits without keys."""
     text = value if isinstance(value, str) else to_json(value).decode()
-    return named_key(text)
+    return named_key(text) if text else ""
 
 
 def named_key(text: str) -> str:

@@ -9,7 +9,12 @@ from types import FunctionType, MethodType
 from typing import Any, TypedDict
 from uuid import UUID
 
-from jobqueue.core.duration import Duration, to_seconds, to_timeout_seconds
+from jobqueue.core.duration import (
+    Duration,
+    to_expiry_seconds,
+    to_seconds,
+    to_timeout_seconds,
+)
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.keys import DEFAULT_RETENTION_SECONDS, Key, Unique, make_key
 from jobqueue.core.limits import Flow, check_whole, named_key
@@ -37,6 +42,8 @@ class UsingOptions(TypedDict, total=False):
     idempotency_retention: how long; 30 days.
     unique: at most one waiting job under a key; see Unique.
     timeout: how long an attempt may take, in place of what the task says; also as text, `30s`.
+    expires_in: not started this long after it was due, the job is cancelled; None: never.
+    expires_at: the same at this moment; it must carry a time zone.
     concurrency_key: under the task's concurrency limit, in place of its argument's value.
     weight: for how many starts it counts in the task's rate limit.
     """
@@ -51,6 +58,8 @@ class UsingOptions(TypedDict, total=False):
     idempotency_retention: Duration
     unique: Unique
     timeout: Duration | str
+    expires_in: Duration | str | None
+    expires_at: datetime | None
     concurrency_key: str
     weight: int
 
@@ -72,6 +81,8 @@ class EnqueueOptions:
     idempotency_seconds: float = DEFAULT_RETENTION_SECONDS
     unique: Unique | None = None
     timeout_seconds: float | None = None
+    expires_seconds: float | None = None
+    expires_at: datetime | None = None
     flow: Flow | None = None
     concurrency_key: str | None = None
 
@@ -88,8 +99,14 @@ class EnqueueOptions:
             and self.idempotency_key is None
             and self.unique is None
             and self.timeout_seconds is None
+            and not self.expires
             and self.flow is None
         )
+
+    @property
+    def expires(self) -> bool:
+        """Whether jobs have a deadline."""
+        return self.expires_seconds is not None or self.expires_at is not None
 
     @property
     def keyed(self) -> bool:
@@ -99,7 +116,8 @@ class EnqueueOptions:
     @property
     def loadable(self) -> bool:
         """Whether jobs have nothing that a bulk load does not carry."""
-        return not self.keyed and self.timeout_seconds is None and self.flow is None
+        bare = not self.keyed and self.timeout_seconds is None and self.flow is None
+        return bare and not self.expires
 
     def keys(self, values: Mapping[str, Any]) -> Keys:
         """Give the keys of a job with `values`, as the task would get them.
@@ -138,7 +156,15 @@ class EnqueueOptions:
             changes["flow"] = replace(self.flow, weight=weight)
         if "delay" in options and "run_at" in options:
             raise ConfigurationError("delay and run_at: both given; give one of them")
-        return replace(self, **changes)  # pyright: ignore[reportArgumentType] - checked one by one above
+        if "expires_in" in options and "expires_at" in options:
+            raise ConfigurationError("expires_in and expires_at: both given; give one of them")
+        chosen = replace(self, **changes)  # pyright: ignore[reportArgumentType] - checked one by one above
+        if chosen.run_at and chosen.expires_at and chosen.expires_at <= chosen.run_at:
+            raise ConfigurationError(
+                f"expires_at {chosen.expires_at.isoformat()}: not after run_at "
+                f"{chosen.run_at.isoformat()}; the job would never start"
+            )
+        return chosen
 
 
 def _checked(name: str, value: object) -> dict[str, object]:
@@ -155,14 +181,24 @@ LATEST = datetime(9999, 12, 30, tzinfo=UTC)
 """As the database has them: a moment that can be read in any time zone."""
 
 
-def _run_at(value: datetime) -> dict[str, object]:
+def _moment(value: datetime, *, subject: str) -> datetime:
     if value.tzinfo is None:
         raise ConfigurationError(
-            f"run_at {value!r}: has no time zone; use datetime.now(timezone.utc) or a zone"
+            f"{subject} {value!r}: has no time zone; use datetime.now(timezone.utc) or a zone"
         )
     if not EARLIEST <= value <= LATEST:
-        raise ConfigurationError(f"run_at {value!r}: not within the years 1 to 9999 everywhere")
-    return {"run_at": value, "delay_seconds": None}
+        raise ConfigurationError(f"{subject} {value!r}: not within the years 1 to 9999 everywhere")
+    return value
+
+
+def _expires_at(value: datetime | None) -> dict[str, object]:
+    moment = None if value is None else _moment(value, subject="expires_at")
+    return {"expires_at": moment, "expires_seconds": None}
+
+
+def _expires_in(value: Duration | str | None) -> dict[str, object]:
+    seconds = None if value is None else to_expiry_seconds(value)
+    return {"expires_seconds": seconds, "expires_at": None}
 
 
 Reader = Callable[[Any], dict[str, object]]
@@ -178,7 +214,10 @@ READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
         DURATION,
         lambda value: {"delay_seconds": to_seconds(value, subject="delay"), "run_at": None},
     ),
-    "run_at": ((datetime,), _run_at),
+    "run_at": (
+        (datetime,),
+        lambda value: {"run_at": _moment(value, subject="run_at"), "delay_seconds": None},
+    ),
     "job_id": ((UUID,), lambda value: {"job_id": value}),
     "idempotency_key": (KEY, lambda value: {"idempotency_key": value}),
     "idempotency_retention": (
@@ -190,6 +229,8 @@ READERS: dict[str, tuple[tuple[type, ...], Reader]] = {
         (*DURATION, str),
         lambda value: {"timeout_seconds": to_timeout_seconds(value)},
     ),
+    "expires_in": ((*DURATION, str, type(None)), _expires_in),
+    "expires_at": ((datetime, type(None)), _expires_at),
     "concurrency_key": ((str,), lambda value: {"concurrency_key": named_key(value)}),
     "weight": ((int,), lambda value: {"weight": check_whole(value, "weight")}),
 }

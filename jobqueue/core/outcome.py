@@ -51,6 +51,13 @@ class NotBegun(Exception):
     """The worker's lease may have ended before the job began; others may have it by now."""
 
 
+class Expired(Exception):
+    """The job had not started by its deadline."""
+
+    def __init__(self) -> None:
+        super().__init__("not started by its deadline")
+
+
 class JobStopped(BaseException):
     """Raised at a checkpoint of a job that is to stop; no `except Exception` holds it up."""
 
@@ -97,9 +104,11 @@ class Verdict:
     secrets: tuple[str, ...] = ()
 
     @property
-    def unstarted(self) -> bool:
-        """Whether nothing of the job has run in this attempt."""
-        return self.kind is Kind.HANDED_BACK and self.refund and self.error is None
+    def began(self) -> bool:
+        """Whether anything of the attempt ran."""
+        if self.kind is Kind.HANDED_BACK:
+            return self.error is not None or not self.refund
+        return not isinstance(self.error, Expired)
 
     @property
     def runs_at_once(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from jobqueue.core.batch import Batch
 from jobqueue.core.errors import ConfigurationError
 
 Pool = Literal["async", "thread", "process"]
@@ -34,3 +35,12 @@ def choose_pool(pool: str | None, *, task: str, is_coroutine: bool) -> Pool:
             "use 'async' or 'process', or make it a plain function"
         )
     return pool
+
+
+def check_batch_pool(pool: Pool, *, task: str, batch: Batch | None) -> None:
+    """Raise ConfigurationError if batches of a task cannot run in its pool."""
+    if batch is not None and pool == "process":
+        raise ConfigurationError(
+            f"pool 'process' of task {task!r}: runs no batches, for a child has one job at a time; "
+            "use 'async' or 'thread', or leave out batch="
+        )

@@ -67,7 +67,8 @@ class Retry(Exception):
     As a task's option it says how: `@jobs.task(retry=Retry(attempts=8, backoff=Linear(30)))`.
     Raised from inside a job it says when: `raise Retry(after=60)`. It counts as a failed attempt.
 
-    attempts: how often a job may be tried, the first time included; 5.
+    attempts: how often a job may be tried, the first time included; 5. None: as often as its queue
+        says in the database, which each enqueue then has to ask.
     backoff: the delay after attempt n, from 1: Exponential(), Linear(), Constant() or a function of
         n that gives seconds or a timedelta.
     jitter: random part, as a share of the delay: 0.5 adds up to half of it.
@@ -81,14 +82,14 @@ class Retry(Exception):
         self,
         message: str = "",
         *,
-        attempts: int = DEFAULT_ATTEMPTS,
+        attempts: int | None = DEFAULT_ATTEMPTS,
         backoff: Backoff = Exponential(),
         jitter: float = 0.5,
         give_up_on: type[Exception] | tuple[type[Exception], ...] = (),
         after: Duration | None = None,
     ) -> None:
         super().__init__(message or "the job asked to be retried")
-        self.attempts = check_attempts(attempts)
+        self.attempts = None if attempts is None else check_attempts(attempts)
         if not isinstance(jitter, int | float) or not 0 <= jitter <= 1:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise ConfigurationError(f"jitter {jitter!r}: not a share; give a number from 0 to 1")
         if not callable(backoff):

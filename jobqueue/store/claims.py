@@ -6,18 +6,32 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, chain
 from math import inf
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from jobqueue.store.statement import Statement, sql
+
+
+class More(NamedTuple):
+    """What few jobs have.
+
+    timeout_seconds: the job's own; None: its task's.
+    starts_at: of a job that was let through its limits: the moment from which it may start, in
+        seconds since 1970 by the database's clock, or 0 if that does not matter; None: it is not
+        under any.
+    expired: whether its deadline has passed; None: it has none, or has started before.
+    """
+
+    timeout_seconds: float | None = None
+    starts_at: float | None = None
+    expired: bool | None = None
 
 
 class Claimed(NamedTuple):
     """A job as its worker needs it; `id` and `args` as PostgreSQL wrote them.
 
     run_at: since when it was due, in seconds since 1970 by the database's clock.
-    timeout_seconds: the job's own; None: its task's.
-    starts_at: of a job that was let through its limits: the moment from which it may start, as
-        run_at, or 0 if that does not matter; None: it is not under any.
     """
 
     id: str
@@ -29,8 +43,17 @@ class Claimed(NamedTuple):
     lease: int
     priority: int
     run_at: float
-    timeout_seconds: float | None = None
-    starts_at: float | None = None
+    more: More | None = None
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """How long an attempt of it may take; None: as its task says."""
+        return None if self.more is None else self.more.timeout_seconds
+
+    @property
+    def starts_at(self) -> float | None:
+        """From which moment it may start; see More."""
+        return None if self.more is None else self.more.starts_at
 
 
 Held = tuple[str, int]
@@ -71,6 +94,10 @@ class Look(NamedTuple):
 def look(rows: list[Claimed]) -> Look:
     """Read the answer of `claim`."""
     last = rows.pop()
+    for number, row in enumerate(rows):
+        text: Any = row.more
+        if text is not None:
+            rows[number] = row._replace(more=More(*orjson.loads(text)))
     return Look(rows, last.lease, last.run_at)
 
 

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from jobqueue.core.options import NO_KEYS, EnqueueOptions, Keys
+from jobqueue.core.why import Facts, Gate
 from jobqueue.store.claims import Held
+from jobqueue.store.maintenance import LEADER_LOCK
 from jobqueue.store.statement import Statement, first, sql
 
 
@@ -55,6 +57,7 @@ class JobDetails(JobRecord):
     progress, progress_message: of the attempt that runs, by its own word.
     cancel_requested_at: when somebody asked to cancel it while it runs.
     result: what it returned, if its task keeps that.
+    expires_at: its deadline, if it has one and has not started.
     """
 
     timeout_seconds: float | None
@@ -62,6 +65,7 @@ class JobDetails(JobRecord):
     progress_message: str | None
     cancel_requested_at: datetime | None
     result: Any
+    expires_at: datetime | None
 
 
 class Standing(NamedTuple):
@@ -155,7 +159,18 @@ def option_params(options: EnqueueOptions) -> dict[str, Any]:
         "unique_mode": "skip" if unique is None else unique.mode,
         "unique_window_seconds": None if unique is None else unique.window_seconds,
         "timeout_seconds": options.timeout_seconds,
+        "expires_at": _expires_at(options),
+        "expires_seconds": options.expires_seconds,
     }
+
+
+def _expires_at(options: EnqueueOptions) -> str | None:
+    """Give the deadline; never, where the task is known here and says so."""
+    if options.expires_at is not None:
+        return options.expires_at.isoformat()
+    # Without a queue nothing is known of the task: the database is.
+    known = options.queue is not None
+    return "infinity" if known and options.expires_seconds is None else None
 
 
 COPY_COLUMNS = (
@@ -279,6 +294,21 @@ def retry(job_id: UUID) -> Statement[str]:
 def show(job_id: UUID) -> Statement[JobDetails]:
     """Find one job, wherever it is."""
     return Statement(sql("jobs/show"), {"id": str(job_id)}, lambda row: JobDetails(*row))
+
+
+# To be behind so many is to be behind very many.
+MOST_AHEAD = 10_000
+
+
+def why(job_id: UUID) -> Statement[Facts]:
+    """Find what the books say of why a job is not running. No row: it is unknown."""
+    params = {"id": str(job_id), "most": MOST_AHEAD, "key": LEADER_LOCK}
+    return Statement(sql("jobs/why"), params, _facts)
+
+
+def _facts(row: tuple[Any, ...]) -> Facts:
+    at = len(Facts._fields) - 1
+    return Facts(*row[:at], gate=None if row[at] is None else Gate._make(row[at:]))
 
 
 def standing(job_id: UUID) -> Statement[Standing]:

@@ -36,6 +36,25 @@ class Promoted(NamedTuple):
     next_seconds: float | None
 
 
+class Expired(NamedTuple):
+    """How many jobs expired, and the seconds until the next deadline (None: there is none)."""
+
+    jobs: int
+    next_seconds: float | None
+
+
+class ToTrim(NamedTuple):
+    """A day of history that is kept for some queues only.
+
+    all_but: whether what goes is all but those queues, and not they.
+    """
+
+    partition: str
+    pages: int
+    queues: list[str]
+    all_but: bool
+
+
 class Rescued(NamedTuple):
     """A worker that was struck off, and what became of its jobs."""
 
@@ -82,6 +101,11 @@ def promote(limit: int) -> Statement[Promoted]:
     return Statement(sql("jobs/promote"), {"limit": limit}, lambda row: Promoted(*row))
 
 
+def expire(limit: int) -> Statement[Expired]:
+    """Cancel up to `limit` jobs that have not started by their deadline."""
+    return Statement(sql("jobs/expire"), {"limit": limit}, Expired._make)
+
+
 def rescue() -> Statement[Rescued]:
     """Take back what workers with an expired lease held. One row a worker."""
     return Statement(sql("jobs/rescue"), {}, lambda row: Rescued(*row[:4]))
@@ -103,8 +127,30 @@ def make_partitions() -> Statement[int]:
 
 
 def drop_partitions(days: int) -> Statement[int]:
-    """Drop history older than `days`. The row is how many partitions."""
+    """Drop history older than `days`, and than any queue keeps. The row is how many partitions."""
     return Statement(sql("history/drop_partitions"), {"days": days}, first)
+
+
+def history_to_trim(days: int) -> Statement[ToTrim]:
+    """Find the days of history that some queues keep longer or shorter than `days`."""
+    return Statement(sql("history/to_trim"), {"days": days}, ToTrim._make)
+
+
+def trim_history(day: ToTrim, first_page: int, pages: int) -> Statement[int]:
+    """Shorten some pages of a day. The row is how many jobs went."""
+    params = {
+        "partition": day.partition,
+        "queues": day.queues,
+        "all_but": day.all_but,
+        "first_page": first_page,
+        "pages": pages,
+    }
+    return Statement(sql("history/trim"), params, first)
+
+
+def forget_expirations(days: int) -> Statement[str]:
+    """Forget how many jobs expired more than `days` ago. One row a day and queue."""
+    return Statement(sql("queues/forget_expirations"), {"days": days}, first)
 
 
 def settle(limit: int) -> Statement[int]:

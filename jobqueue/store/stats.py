@@ -10,7 +10,11 @@ from jobqueue.store.statement import Statement, first, sql
 
 @dataclass(frozen=True, slots=True)
 class QueueStats:
-    """One queue in numbers. oldest_seconds: how long its oldest available job has been due."""
+    """One queue in numbers.
+
+    oldest_seconds: how long its oldest available job has been due.
+    expired: jobs that had not started by their deadline, in the days that are kept.
+    """
 
     queue: str
     available: int
@@ -19,6 +23,8 @@ class QueueStats:
     dead: int
     oldest_seconds: float | None
     workers: int
+    expired: int
+    paused: bool
 
 
 def now() -> Statement[datetime]:

@@ -9,6 +9,7 @@ The migrations make the tables; this only describes them, and a test holds the t
 them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
 """
 
+from jobqueue.tables.flow import autoscaling, expirations, pauses
 from jobqueue.tables.jobs import (
     all_jobs,
     cancel_requests,
@@ -34,9 +35,11 @@ from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 __all__ = [
     "all_jobs",
     "all_schedules",
+    "autoscaling",
     "cancel_requests",
     "dead_jobs",
     "dead_letters",
+    "expirations",
     "gate_calls",
     "idempotency_keys",
     "job_history",
@@ -45,6 +48,7 @@ __all__ = [
     "limits",
     "metadata",
     "new_jobs",
+    "pauses",
     "processed_ids",
     "queue_places",
     "queues",

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import (
     ARRAY,
     BYTEA,
+    DOUBLE_PRECISION,
     JSONB,
     REAL,
     UUID,
@@ -54,6 +55,11 @@ queues = Table(
     Column("name", TEXT, primary_key=True),
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("concurrency", Integer, CheckConstraint("concurrency >= 1")),
+    Column("history_days", Integer),
+    Column("max_attempts", SmallInteger),
+    Column("target_backlog", Integer),
+    Column("min_workers", Integer, nullable=False, server_default=text("0")),
+    Column("max_workers", Integer),
 )
 
 tasks = Table(
@@ -62,9 +68,10 @@ tasks = Table(
     Column("name", TEXT, primary_key=True),
     Column("queue", TEXT, nullable=False),
     Column("priority", SmallInteger, nullable=False),
-    Column("max_attempts", SmallInteger, nullable=False),
+    Column("max_attempts", SmallInteger),
     Column("updated_at", MOMENT, nullable=False, server_default=text("now()")),
     Column("secrets", ARRAY(TEXT), nullable=False, server_default=text("'{}'")),
+    Column("expires_seconds", DOUBLE_PRECISION),
 )
 
 workers = Table(
@@ -117,6 +124,7 @@ jobs = Table(
     Column("weight", Integer),
     Column("holds", Boolean),
     Column("admitted_at", MOMENT),
+    Column("expires_at", MOMENT),
 )
 Index(
     "jobs_claim",
@@ -150,6 +158,11 @@ Index(
     postgresql_where=text("state = 'gated' AND (holds OR concurrency IS NULL)"),
 )
 Index("jobs_holding", jobs.c.concurrency, jobs.c.concurrency_key, postgresql_where=text("holds"))
+Index(
+    "jobs_expiring",
+    jobs.c.expires_at,
+    postgresql_where=text("expires_at IS NOT NULL AND state <> 'running'"),
+)
 
 job_history = Table(
     "job_history",

@@ -332,6 +332,6 @@ def _outcome(job: Claimed, verdict: Verdict) -> Outcome:
         "lease": job.lease,
         "delay_seconds": verdict.delay_seconds,
         "refund": verdict.refund,
-        "unstarted": verdict.unstarted,
+        "began": verdict.began,
         "error": None if verdict.error is None else describe(verdict.error, verdict.secrets),
     }

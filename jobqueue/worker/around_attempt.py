@@ -52,8 +52,11 @@ async def run_coroutine(
     return await adrive(around(task.hooks.attempts, current_job(), body, rules))
 
 
-def tell_of_async_hooks(jobs: JobQueue) -> None:
-    """Say which tasks the async hooks leave out, if there are any."""
+def tell_of_hooks(jobs: JobQueue) -> None:
+    """Say which tasks the hooks leave out, if there are any."""
+    batches = sorted(task.name for task in jobs.tasks.values() if task.batch is not None)
+    if jobs.hooks.attempts and batches:
+        log.info("around_attempt: hooks run around no batches: %s", ", ".join(batches))
     plain = sorted(task.name for task in jobs.tasks.values() if not task.is_async)
     for hook in jobs.hooks.attempts:
         if hook.is_async and plain:

@@ -18,6 +18,7 @@ from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.link import Link, Pauses
 from jobqueue.worker.looks import Looks
+from jobqueue.worker.paused import Paused
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.unheard import Unheard
 
@@ -50,6 +51,7 @@ class Claimer:
         lease: Lease,
         unheard: Unheard,
         *,
+        paused: Paused,
         looks: Looks,
         database_clock: DatabaseClock,
         poll_seconds: float,
@@ -60,6 +62,7 @@ class Claimer:
         self._acker = acker
         self._lease = lease
         self._unheard = unheard
+        self._paused = paused
         self._looks = looks
         self._database_clock = database_clock
         self._poll_seconds = poll_seconds
@@ -82,6 +85,11 @@ class Claimer:
         self._asleep = frozenset()
         self._pause = FIRST_LOOK_SECONDS
         self._wake.set()
+
+    def pauses_changed(self) -> None:
+        """Look from the start: what was left alone lies before what was claimed meanwhile."""
+        self._looks.forget()
+        self.entered_anew()
 
     async def run(self) -> None:
         """Claim until stopped. Outages are waited out."""
@@ -106,6 +114,8 @@ class Claimer:
             await self._acker.caught_up()
         if self._stop.is_set():
             return
+        if self._runner.batches.any:
+            await self._fill_batches()
         wanted = self._runner.wanted(self._round_trip_seconds)
         if not wanted:
             await is_set(self._wake, seconds=self._poll_seconds)
@@ -114,6 +124,8 @@ class Claimer:
         if not wanted:
             return
         found = await self._claim(wanted)
+        if self._paused.keys:
+            await self._look_at_keys(found)
         self._runner.accept(found, wanted)
         if found:
             await self._stay_awake()
@@ -125,7 +137,7 @@ class Claimer:
         began, sent_at = perf_counter(), clock()
         stretches = self._looks.stretches(began)
         rows = await self._link.run(
-            claims.claim(self._lease.worker_id, wanted, self._runner.rooms.claimable(), stretches)
+            claims.claim(self._lease.worker_id, wanted, self._runner.claimable(), stretches)
         )
         now = perf_counter()
         look = claims.look(rows)
@@ -140,6 +152,20 @@ class Claimer:
             self._flows_until = now + FLOWING_SECONDS
             self._round_trip_seconds += 0.2 * (now - began - self._round_trip_seconds)
         return look.jobs
+
+    async def _fill_batches(self) -> None:
+        """Claim what batches still lack that are being collected, of their own tasks only."""
+        for queue, task, jobs in self._runner.batches.missing():
+            statement = claims.claim(self._lease.worker_id, {queue: jobs}, [task])
+            found = claims.look(await self._link.run(statement)).jobs
+            if self._paused.keys:
+                await self._look_at_keys(found)
+            self._runner.accept(found, {})
+
+    async def _look_at_keys(self, found: list[Claimed]) -> None:
+        """Find out which jobs are of paused keys; only those that are under limits can be."""
+        gated = [job.id for job in found if job.starts_at is not None]
+        await self._paused.look_at_keys(self._link, gated)
 
     async def _worth_a_look(self, wanted: dict[str, int]) -> dict[str, int]:
         """Leave out queues that were just empty, while jobs flow from another.

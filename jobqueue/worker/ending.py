@@ -59,13 +59,19 @@ def returned(task: Task[..., Any], attempt: Attempt, value: object) -> Ending:
     return SETTLED if attempt.completed else COMPLETED
 
 
-def raised(task: Task[..., Any], attempt: Attempt, error: BaseException) -> Ending:
+def raised(
+    task: Task[..., Any],
+    attempt: Attempt,
+    error: BaseException,
+    secrets: tuple[str, ...] | None = None,
+) -> Ending:
     """Say how an attempt ended whose task raised `error`.
 
     Once it was told to stop, what it made of that is not its own doing, unless it says what is to
-    become of the job.
+    become of the job. secrets: what is to be hidden in it, if that is more than the job's own.
     """
-    secrets = secret_texts(attempt.job.args, task.signature.secrets)
+    if secrets is None:
+        secrets = secret_texts(attempt.job.args, task.signature.secrets)
     if attempt.completed:
         job = attempt.job
         log.error(

@@ -7,7 +7,7 @@ from itertools import chain
 
 from jobqueue.client.task import Task
 from jobqueue.core.outcome import Kind, Verdict
-from jobqueue.store.claims import Claimed, Held
+from jobqueue.store.claims import Claimed, Held, More
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.gatekeeper import Gatekeeper
@@ -71,11 +71,13 @@ class Limited:
 
     def may_start(self, line: Line, task: Task[..., object], job: Claimed) -> bool:
         """Whether a job may start now in a slot of `line`; if not, it is seen to."""
-        self._gatekeeper.seen()
         if job.starts_at is None:
-            assert task.flow is not None  # noqa: S101 - by the caller
+            if task.flow is None:
+                return True
+            self._gatekeeper.seen()
             self._acker.under_limits(job, task.flow, task.flow_keys(job.args))
             return False
+        self._gatekeeper.seen()
         if self.on_time(job):
             return True
         held = (job.id, job.lease)
@@ -103,7 +105,8 @@ class Limited:
             self._acker.not_completed(job, UNSTARTED)
             self._freed(line)
         else:
-            self._renewed.put(line, job._replace(starts_at=moment))
+            more = (job.more or More())._replace(starts_at=moment)
+            self._renewed.put(line, job._replace(more=more))
             self._renewed.look()
 
     def _start_renewed(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from jobqueue.store.claims import Claimed
 
@@ -44,6 +45,13 @@ class Line:
     def free(self) -> int:
         """Slots that run nothing."""
         return self.concurrency - self.running
+
+    def take_out(self, wanted: Callable[[Claimed], bool]) -> list[Claimed]:
+        """Take jobs out of the hand that have not started."""
+        taken = [job for job in self.buffer if wanted(job)]
+        if taken:
+            self.buffer = deque(job for job in self.buffer if not wanted(job))
+        return taken
 
     def measure(self, run_seconds: float) -> None:
         """Take a finished attempt's time into the mean."""

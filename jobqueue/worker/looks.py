@@ -51,6 +51,12 @@ class Looks:
             return NO_STRETCHES
         return {queue: [*_stretches(places, self._depth)] for queue, places in self._places.items()}
 
+    def forget(self) -> None:
+        """Begin the next looks at the head of each queue, as the first ones did."""
+        for places in self._places.values():
+            places.clear()
+        self._not_before = dict.fromkeys(DEPTHS, -inf)
+
     def learn(self, limits: Mapping[str, int], look: Look, now: float, seconds: float) -> None:
         """Take in what the last look came to. seconds: how long it took, until now."""
         if look.walked is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.worker.pools import Pool
 
@@ -20,6 +21,7 @@ class Rooms:
 
     def __init__(self, tasks: Mapping[str, Task[..., Any]], pools: Mapping[str, Pool]) -> None:
         self._pools = pools
+        self._tasks = tasks
         self._names = list(tasks)
         self._limited = [task for task in tasks.values() if self._most(task) is not None]
         self._taken: Counter[str] = Counter()
@@ -46,6 +48,17 @@ class Rooms:
         """How many more attempts of this task would begin soon; negative for any number."""
         most = self._most(task)
         return -1 if most is None else max(0, most - self._taken[task.pool])
+
+    def half_lost(self, task: Task[..., Any], lost: Iterable[Attempt]) -> str | None:
+        """Say in words that too little is left of this task's pool, if that is so.
+
+        lost: all attempts that do not stop.
+        """
+        room = self._most(task)
+        if room is None:
+            return None
+        gone = sum(1 for attempt in lost if self._tasks[attempt.job.task].pool == task.pool)
+        return f"{gone} of {room} places of pool {task.pool!r}" if gone * 2 >= room else None
 
     def claimable(self) -> list[str]:
         """Name the tasks whose jobs would begin soon."""

@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
-from contextvars import Context, copy_context
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import copy_context
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
+from jobqueue.client.batches import BatchAttempt
 from jobqueue.client.context import Attempt, Report, current_attempt, current_resources
 from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
-from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
+from jobqueue.core.outcome import Expired, Interrupted, Kind, Verdict
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
+from jobqueue.worker.batches import Batches
 from jobqueue.worker.database_clock import DatabaseClock
-from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
+from jobqueue.worker.ending import COMPLETED, Ending
 from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.limited import UNSTARTED, Limited
 from jobqueue.worker.lines import Line
+from jobqueue.worker.paused import Paused
+from jobqueue.worker.plans import Plan, begin, plan_of
 from jobqueue.worker.pools import Pool
+from jobqueue.worker.recorder import Recorder
 from jobqueue.worker.rooms import Rooms
-from jobqueue.worker.stops import Running, Stops
+from jobqueue.worker.stops import Running, Stops, cancelled
 from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
@@ -39,29 +44,14 @@ LAST_SECONDS = 1.0
 BEGINS_LATER = sys.version_info < (3, 12)
 
 NOT_BEGUN = Ending(UNSTARTED)
-
-
-class Plan(NamedTuple):
-    """What is to be known of a task for each of its jobs, at hand.
-
-    run: of its pool. timed: whether it has a timeout. at_once: whether that is counted from an
-    attempt's start; or else the pool says when it begins. limited: whether its pool may be full.
-    flows: whether its jobs are under limits.
-    """
-
-    task: Task[..., Any]
-    run: Callable[[Task[..., Any], Attempt], Coroutine[Any, Any, Ending]]
-    history: bool
-    timed: bool
-    at_once: bool
-    limited: bool
-    flows: bool
+TOO_LATE = Verdict(Kind.CANCELLED, error=Expired())
 
 
 class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
     pools: by the names that tasks know them by.
+    paused: what is not to begin here.
     watchdog: looks after the event loop while jobs run.
     report: takes in how far a job is, in any thread.
     resources: what is open for the jobs of this process.
@@ -81,6 +71,7 @@ class Runner:
         connections: Connections,
         pools: Mapping[str, Pool],
         *,
+        paused: Paused,
         watchdog: Watchdog,
         report: Report,
         resources: Resources,
@@ -97,6 +88,7 @@ class Runner:
         self._acker = acker
         self._connections = connections
         self._pools = pools
+        self._paused = paused
         self._watchdog = watchdog
         self._report = report
         self._holds = holds
@@ -110,11 +102,12 @@ class Runner:
             start=self._start,
             freed=self._freed,
         )
-        self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
+        self._plans = {name: plan_of(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
         self._lost: Running = {}
+        self.batches = Batches(self._start_batch, self._release, wake)
         self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
-        self._interrupted = 0
+        self._recorder = Recorder(acker)
         # Each job starts from the worker's context, whatever the one before it left in its own.
         self._context = copy_context()
         self._context.run(current_resources.set, resources)
@@ -124,8 +117,8 @@ class Runner:
 
     @property
     def running(self) -> int:
-        """Jobs that run now."""
-        return len(self._running)
+        """Jobs that run now, each of a batch counted."""
+        return sum(len(attempt.members) for attempt in self._running)
 
     @property
     def coroutines_left(self) -> int:
@@ -144,19 +137,35 @@ class Runner:
             for queue, line in self.lines.items():
                 limits[queue] = min(limits[queue], self._limited.room(line))
         wanted = {queue: limit for queue, limit in limits.items() if limit > 0}
+        for queue in self._paused.queues:
+            wanted.pop(queue, None)
         return self.rooms.fitting(wanted) if self.rooms.matter else wanted
 
+    def claimable(self) -> list[str]:
+        """Name the tasks of which jobs may be claimed now."""
+        names = self.rooms.claimable()
+        paused = self._paused.tasks
+        return [name for name in names if name not in paused] if paused else names
+
     def accept(self, jobs: Sequence[Claimed], wanted: Mapping[str, int]) -> None:
-        """Start claimed jobs, or keep them in hand until a slot is free. wanted: was asked for."""
-        characters = dict.fromkeys(wanted, 0)
+        """Start claimed jobs, or keep them in hand until a slot is free, or give them back.
+
+        wanted: was asked for of each queue; nothing, if it was for batches.
+        """
+        characters = dict.fromkeys(self.lines, 0)
         in_hand = {queue: len(self.lines[queue].buffer) for queue in wanted}
         paced: list[tuple[Line, Claimed]] = []
         for job in jobs:
-            if job.starts_at:
+            characters[job.queue] += len(job.args)
+            more = job.more
+            if more is not None and more.expired:
+                self._acker.not_completed(job, TOO_LATE)
+            elif self._paused.any and self._paused.holds(job):
+                self._acker.not_completed(job, UNSTARTED)
+            elif more is not None and more.starts_at:
                 paced.append((self.lines[job.queue], job))
             else:
                 self.lines[job.queue].buffer.append(job)
-            characters[job.queue] += len(job.args)
         for queue, asked in wanted.items():
             line = self.lines[queue]
             line.answered(asked, len(line.buffer) - in_hand[queue], characters[queue])
@@ -177,16 +186,27 @@ class Runner:
 
     def in_hand(self) -> set[Held]:
         """Give what runs or waits for a slot."""
-        running = (attempt.job for attempt in self._running)
+        running = (one.job for attempt in self._running for one in attempt.members)
         waiting = (job for line in self.lines.values() for job in line.buffer)
-        return {(job.id, job.lease) for job in chain(running, waiting, self._limited)}
+        waits = chain(waiting, self.batches.in_hand(), self._limited)
+        return {(job.id, job.lease) for job in chain(running, waits)}
 
     def hand_back_unstarted(self) -> None:
         """Give back what is in hand and not started; the attempts are not counted."""
-        for line in self.lines.values():
-            self._hand_back(line)
-        for job in self._limited.remove(lambda _: True):
+        self._hand_back(lambda _: True)
+
+    def hand_back_paused(self) -> None:
+        """Give back what is in hand and not to begin; the attempts are not counted."""
+        self._hand_back(self._paused.holds)
+
+    def _hand_back(self, wanted: Callable[[Claimed], bool]) -> None:
+        for job in self._take_out(wanted):
             self._acker.not_completed(job, UNSTARTED)
+
+    def _take_out(self, wanted: Callable[[Claimed], bool]) -> list[Claimed]:
+        """Take jobs out of the hand that have not started."""
+        lines = chain.from_iterable(line.take_out(wanted) for line in self.lines.values())
+        return [*lines, *self.batches.take_out(wanted), *self._limited.remove(wanted)]
 
     async def finished(self) -> None:
         """Wait until no job runs."""
@@ -197,19 +217,17 @@ class Runner:
 
         asked: their ids and leases.
         """
-        found = 0
-        for line in self.lines.values():
-            for job in [job for job in line.buffer if (job.id, job.lease) in asked]:
-                line.buffer.remove(job)
-                self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
-                found += 1
-        for job in self._limited.remove(lambda job: (job.id, job.lease) in asked):
-            self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=_cancelled()))
-            found += 1
+        waiting = self._take_out(lambda job: (job.id, job.lease) in asked)
+        for job in waiting:
+            self._acker.not_completed(job, Verdict(Kind.CANCELLED, error=cancelled()))
+        found = len(waiting)
         for attempt in self._running:
-            if (attempt.job.id, attempt.job.lease) in asked:
-                self.stops.stop(attempt, _cancelled())
-                found += 1
+            told = [one for one in attempt.members if (one.job.id, one.job.lease) in asked]
+            found += len(told)
+            if told and all(one in told or one.stopped for one in attempt.members):
+                self.stops.stop(attempt, cancelled())
+            for one in told:  # the others of its batch go on
+                one.stopped = one.stopped or cancelled()
         return found
 
     async def interrupt(self) -> int:
@@ -222,7 +240,7 @@ class Runner:
         for attempt, running in stopped.items():
             self.stops.ended(attempt)
             if attempt.stopped is None:
-                attempt.stopped = Interrupted("the worker stopped before the job was done")
+                attempt.tell(Interrupted("the worker stopped before the job was done"))
             running.cancel()
         for running in self._lost.values():
             running.cancel()
@@ -233,20 +251,18 @@ class Runner:
             await asyncio.wait(sure)
         for attempt in self._running:
             self._end_without(attempt)
-        return self._interrupted
-
-    def _hand_back(self, line: Line) -> None:
-        while line.buffer:
-            self._acker.not_completed(line.buffer.popleft(), UNSTARTED)
+        return self._recorder.interrupted
 
     def _pool(self, attempt: Attempt) -> Pool:
         return self._pools[self._tasks[attempt.job.task].pool]
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
-        if (plan.flows or job.starts_at is not None) and not self._limited.may_start(
-            line, plan.task, job
-        ):
+        special = plan.flows or job.more is not None
+        if special and not self._limited.may_start(line, plan.task, job):
+            return
+        if plan.batches and self.batches.collects(job):
+            self.batches.add(job)
             return
         if plan.limited:
             if not self.rooms.free(plan.task):
@@ -254,18 +270,52 @@ class Runner:
                 return
             self.rooms.take(plan.task)
         line.running += 1
+        if plan.batches:
+            self.batches.begin(line, plan.task)
+            self.batches.add(job)
+            return
         if self._watchdog.asleep:
             self._watchdog.wake()
         loop = asyncio.get_running_loop()
         attempt = Attempt(
             job, self._connections, perf_counter(), self._report, plan.history, loop=loop
         )
-        running = _begin(self._attempt(line, plan, attempt), loop, self._context.copy())
+        running = begin(self._attempt(line, plan, attempt), loop, self._context.copy())
         if not running.done():
             self._running[attempt] = running
             self._idle.clear()
-            if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
+            if (plan.timed or job.more is not None) and plan.at_once:
                 self.begun(attempt)
+
+    def _start_batch(self, line: Line, task: Task[..., Any], jobs: list[Claimed]) -> None:
+        """Start jobs together, in the slot that was taken for them."""
+        if not self._holds():
+            # They waited, and meanwhile the worker may have been frozen: others may have them.
+            for job in jobs:
+                self._acker.not_completed(job, UNSTARTED)
+            self._release(line, task)
+            return
+        plan = self._plans[task.name]
+        if self._watchdog.asleep:
+            self._watchdog.wake()
+        loop, now = asyncio.get_running_loop(), perf_counter()
+        members = [
+            Attempt(job, self._connections, now, self._report, plan.history, loop=loop)
+            for job in jobs
+        ]
+        attempt = BatchAttempt(members)
+        running = begin(self._attempt(line, plan, attempt), loop, self._context.copy())
+        if not running.done():
+            self._running[attempt] = running
+            self._idle.clear()
+            self.begun(attempt)
+
+    def _release(self, line: Line, task: Task[..., Any]) -> None:
+        """Free the slot of a batch that was given up before it began."""
+        if self._plans[task.name].limited:
+            self.rooms.leave(task)
+        line.running -= 1
+        self._wake.set()
 
     def _are_due(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
         """Start jobs whose moments have come before all others, as slots are free."""
@@ -283,10 +333,11 @@ class Runner:
     def begun(self, attempt: Attempt) -> None:
         """Count an attempt's time from now on."""
         job = attempt.job
-        own = job.timeout_seconds
-        timeout = self._tasks[job.task].timeout if own is None else own
-        if timeout is not None:
-            self.stops.begun(attempt, timeout)
+        limits = [one.job.timeout_seconds for one in attempt.members]
+        of_task = self._tasks[job.task].timeout
+        given = [of_task if own is None else own for own in limits]
+        if timeouts := [timeout for timeout in given if timeout is not None]:
+            self.stops.begun(attempt, min(timeouts))
 
     async def _attempt(self, line: Line, plan: Plan, attempt: Attempt) -> None:
         try:
@@ -305,7 +356,7 @@ class Runner:
                 if ending is COMPLETED:
                     self._acker.completed(attempt.job, seconds, keep=plan.history)
                 else:
-                    self._record(plan.task, attempt, ending, seconds)
+                    self._recorder.record(plan.task, attempt, ending, seconds)
                 line.measure(seconds)
         finally:
             self._running.pop(attempt, None)
@@ -326,27 +377,10 @@ class Runner:
         if not self._running:
             self._idle.set()
 
-    def _record(
-        self, task: Task[..., Any], attempt: Attempt, ending: Ending, seconds: float
-    ) -> None:
-        """Hand to the acker how an attempt ended."""
-        verdict = ending.verdict
-        if verdict is None:
-            if ending.result is not None:
-                self._acker.returned(attempt.job, seconds, ending.result, settled=ending.settled)
-            elif not ending.settled:
-                self._acker.completed(attempt.job, seconds, keep=task.history)
-            return
-        if isinstance(verdict.error, Interrupted):
-            self._interrupted += 1
-        self._acker.not_completed(attempt.job, verdict)
-        log_verdict(attempt.job, verdict, ending.error, seconds)
-
     def _end_without(self, attempt: Attempt) -> None:
         """End an attempt in the books that runs on."""
         attempt.given_up = True
-        task = self._tasks[attempt.job.task]
-        self._record(task, attempt, given_up(task, attempt), perf_counter() - attempt.began)
+        self._recorder.record_given_up(self._tasks[attempt.job.task], attempt)
 
     def _give_up(self, attempt: Attempt) -> None:
         """End an attempt in the books that does not stop, and count its slot as lost."""
@@ -365,14 +399,8 @@ class Runner:
             self._idle.set()
         if line.lost * 2 >= line.concurrency:
             self._too_many_lost(f"{line.lost} of {line.concurrency} slots of queue {job.queue}")
-        elif (room := self._pool(attempt).most(self._tasks[job.task])) is not None:
-            self._look_at_room(self._tasks[job.task].pool, room)
-
-    def _look_at_room(self, pool: str, room: int) -> None:
-        """See whether too little is left of a pool that has less room than there are slots."""
-        lost = sum(1 for attempt in self._lost if self._tasks[attempt.job.task].pool == pool)
-        if lost * 2 >= room:
-            self._too_many_lost(f"{lost} of {room} places of pool {pool!r}")
+        elif what := self.rooms.half_lost(self._tasks[job.task], self._lost):
+            self._too_many_lost(what)
 
     def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
         if self._lost.pop(attempt, None) is None:
@@ -391,6 +419,8 @@ class Runner:
         line.filling = True
         while line.buffer and line.running < line.concurrency and self._holds():
             self._start(line, line.buffer.popleft())
+        if self.batches.any and line.buffer:
+            self.batches.join(line)
         line.filling = False
 
     def _watch_buffers(self) -> None:
@@ -404,27 +434,9 @@ class Runner:
         for line, job in newest:
             if any(waiting is job for waiting in line.buffer):
                 line.slowed(LONGEST_WAIT_SECONDS)
-                self._hand_back(line)
+                for waiting in line.take_out(lambda _: True):
+                    self._acker.not_completed(waiting, UNSTARTED)
                 # With the lease in doubt nothing runs, so no end of a job would wake the claimer.
                 self._wake.set()
         if any(line.buffer for line in self.lines.values()):
             self._watch_buffers()
-
-
-def _plan(task: Task[..., Any], pool: Pool) -> Plan:
-    timed, at_once = task.timeout is not None, not pool.tells_begin
-    limited = pool.most(task) is not None
-    return Plan(task, pool.run, task.history, timed, at_once, limited, task.flow is not None)
-
-
-def _begin(
-    attempt: Coroutine[Any, Any, None], loop: asyncio.AbstractEventLoop, context: Context
-) -> asyncio.Task[None]:
-    """Start `attempt` as a task in `context`; it runs to its first wait at once if it can."""
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(attempt, loop=loop, context=context, eager_start=True)
-    return loop.create_task(attempt, context=context)
-
-
-def _cancelled() -> Cancel:
-    return Cancel("somebody cancelled it while it ran")

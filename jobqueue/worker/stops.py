@@ -9,6 +9,7 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.errors import TimedOut
+from jobqueue.core.outcome import Cancel
 from jobqueue.worker.pools import Pool
 
 Running = dict[Attempt, asyncio.Task[None]]
@@ -62,7 +63,7 @@ class Stops:
     def stop(self, attempt: Attempt, reason: Exception) -> None:
         """Tell an attempt to stop, unless it was told already."""
         if attempt.stopped is None:
-            attempt.stopped = reason
+            attempt.tell(reason)
             # Its asyncio task may not have begun yet; cancelled before that, it never would.
             asyncio.get_running_loop().call_soon(self._stop, attempt)
 
@@ -82,8 +83,13 @@ class Stops:
 
         Acks are recorded together, so those of all others would wait as well.
         """
-        if attempt.committing:
+        if any(one.committing for one in attempt.members):
             loop = asyncio.get_running_loop()
             self._timers[attempt] = loop.call_later(AGAIN_SECONDS, self._last_moment, attempt)
         else:
             self._give_up(attempt)
+
+
+def cancelled() -> Cancel:
+    """Give the reason for those that somebody cancelled."""
+    return Cancel("somebody cancelled it while it ran")

@@ -9,18 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic, perf_counter
 
-import orjson
 import psycopg
 
 from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError, one_line
-from jobqueue.core.priority import Priority
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.store import workers
 from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
-from jobqueue.worker.around_attempt import tell_of_async_hooks
+from jobqueue.worker.around_attempt import tell_of_hooks
 from jobqueue.worker.background import Background, end, first_of
 from jobqueue.worker.cancels import Cancels
 from jobqueue.worker.claimer import Claimer
@@ -28,6 +25,7 @@ from jobqueue.worker.code_limits import place_limits
 from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
 from jobqueue.worker.database_clock import DatabaseClock
+from jobqueue.worker.entering import enter_tasks, likely_priorities
 from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.lifespans import Lifespans
@@ -36,6 +34,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
+from jobqueue.worker.paused import Paused, PauseReader
 from jobqueue.worker.places import Places
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
@@ -140,12 +139,14 @@ class Worker:
             lease=self._lease,
             begun=self._begun,
         )
+        paused = Paused()
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
             self._acker,
             self._transactions,
             self._pools.by_name,
+            paused=paused,
             watchdog=self._watchdog,
             report=self._progress.report,
             resources=self._lifespans.resources,
@@ -162,7 +163,8 @@ class Worker:
             self._acker,
             self._lease,
             Unheard(self._claims, self._lease, self._known, (self._claims, self._acks)),
-            looks=Looks(settings.queues, _priorities(jobs)),
+            paused=paused,
+            looks=Looks(settings.queues, likely_priorities(jobs.tasks)),
             database_clock=database_clock,
             poll_seconds=settings.poll_seconds,
             wake=wake,
@@ -171,6 +173,10 @@ class Worker:
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
+        self._pauses = PauseReader(
+            self._claims, self._lease, paused, self._runner.in_hand, self._pauses_changed,
+            seconds=settings.heartbeat_seconds,
+        )  # fmt: skip
         self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))
         self._listener = Listener(
             self._listens,
@@ -178,6 +184,7 @@ class Worker:
             frozenset(settings.queues),
             wake=wake,
             asked=self._cancels.asked,
+            reader=self._pauses,
             resigned=self._leader.called,
         )
         self._replace = False
@@ -237,6 +244,7 @@ class Worker:
             self._lease.run(),
             self._listener.run(),
             self._cancels.run(),
+            self._pauses.run(),
             self._progress.run(),
             self._gatekeeper.run(),
             self._places.run(),
@@ -281,6 +289,10 @@ class Worker:
         """Give up what the lost lease held; what was claimed since is handed back with it."""
         self._runner.hand_back_unstarted()
         self._claimer.entered_anew()
+
+    def _pauses_changed(self) -> None:
+        self._runner.hand_back_paused()
+        self._claimer.pauses_changed()
 
     def _known(self) -> set[Held]:
         """Give what is in hand, or whose outcome is not known to be recorded."""
@@ -335,26 +347,17 @@ class Worker:
 
     async def _enter(self) -> None:
         await self._claims.check_schema()
-        tasks = [
-            {
-                "name": task.name,
-                "queue": task.options.queue,
-                "priority": task.options.priority,
-                "max_attempts": task.options.max_attempts,
-                "secrets": task.signature.secrets,
-            }
-            for task in self._jobs.tasks.values()
-        ]
-        await self._claims.run(workers.register_tasks(orjson.dumps(tasks).decode()))
+        await enter_tasks(self._claims, self._jobs.tasks)
         await tell_of_new_queues(self._claims, self._settings.queues, self._jobs.tasks)
         await place_limits(self._claims, self._jobs)
         await place_schedules(self._claims, self._jobs, self._code)
         await self._lease.enter()
         await self._lease.inherit()
+        await self._pauses.read()
         await self._places.look()
         served = ", ".join(f"{queue}={slots}" for queue, slots in self._settings.queues.items())
-        log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(tasks))
-        tell_of_async_hooks(self._jobs)
+        log.info("worker %s: serves %s; tasks: %d", self._lease.name, served, len(self._jobs.tasks))
+        tell_of_hooks(self._jobs)
 
     async def _drain(self, claiming: asyncio.Task[None]) -> Farewell:
         """Finish what runs within the grace time, hand back the rest."""
@@ -408,10 +411,3 @@ class Worker:
         for link in (self._claims, self._acks, self._gates, self._listens, self._leads):
             with suppress(psycopg.Error):
                 await link.close()
-
-
-def _priorities(jobs: JobQueue) -> set[int]:
-    """Give the priorities that jobs are likely to have: of these tasks, and the named ones."""
-    return {int(named) for named in Priority} | {
-        task.options.priority for task in jobs.tasks.values() if task.options.priority is not None
-    }

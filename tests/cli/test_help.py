@@ -64,6 +64,8 @@ def test_every_option_of_a_worker_is_in_its_guide_and_the_other_way_round() -> N
     assert len(options) > 20
     for option in options:
         assert told & {*option.opts, *option.secondary_opts}, option.opts
+    # It tells of pausing as well.
+    options += get_command(app).commands["pause"].params
     known = {word for one in options for word in (*one.opts, *one.secondary_opts)}
     assert told - known == {"--help", "--stop-timeout"}, "Docker has the last one"
 

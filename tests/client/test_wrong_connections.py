@@ -121,8 +121,9 @@ def twins(kind: type) -> list[tuple[str, str]]:
     """Every public method of which there is one with an `a` before its name."""
     return [
         (name, f"a{name}")
-        for name in vars(kind)
-        if not name.startswith("_") and f"a{name}" in vars(kind)
+        for base in reversed(kind.__mro__)
+        for name in vars(base)
+        if not name.startswith("_") and f"a{name}" in vars(base)
     ]
 
 
@@ -134,9 +135,14 @@ def test_every_way_to_enqueue_has_its_twin():
         ("enqueue_now", "aenqueue_now"),
     ]
     assert twins(JobQueueClass) == [
+        ("set_queue", "aset_queue"),
+        ("queues", "aqueues"),
         ("cancel", "acancel"),
         ("wait_for", "await_for"),
         ("result", "aresult"),
+        ("why", "awhy"),
+        ("pause", "apause"),
+        ("resume", "aresume"),
         ("transaction", "atransaction"),
         ("connect", "aconnect"),
     ]

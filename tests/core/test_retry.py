@@ -108,7 +108,6 @@ def test_no_delay_stays_no_delay_however_often_it_is_doubled():
         {"attempts": 2.0},
         {"attempts": "3"},
         {"attempts": True},
-        {"attempts": None},
         {"jitter": -0.1},
         {"jitter": 1.1},
         {"jitter": math.nan},

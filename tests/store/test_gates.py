@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import psycopg
 import pytest
 
 from jobqueue.core.limits import Concurrency, Flow, RateLimit
-from jobqueue.core.options import EnqueueOptions
 from jobqueue.store import gates
 from jobqueue.store import jobs as statements
 from jobqueue.store.claims import Claimed
+from tests.store.limited import admit, gated, limit
 from tests.store.steps import claim, do, outcomes, register, reschedule, states
 
 MONTH = 30 * 86_400.0
 
 
-def limit(connection: psycopg.Connection, rule: RateLimit | Concurrency) -> None:
-    """Set a limit by hand."""
-    do(connection, gates.set_limit(rule.rule()))
-
-
-def gated(connection: psycopg.Connection, number: int, flow: Flow, *, key: str = "") -> None:
-    """Enqueue so many jobs under limits, all under one key; `{n}` in it is their number."""
-    args = json.dumps([{"n": n} for n in range(number)])
-    keys = [(key.format(n=n), key.format(n=n)) for n in range(number)]
-    options = EnqueueOptions(flow=flow)
-    do(connection, gates.enqueue("work", args, options, [(None, None)] * number, keys))
-
-
-def admit(connection: psycopg.Connection) -> int:
-    """Admit once; gives how many jobs."""
-    [admitted] = do(connection, gates.admit())
-    return admitted.jobs
-
-
 def give_back(connection: psycopg.Connection, *claimed: Claimed) -> None:
     """Say that claimed jobs have not begun."""
-    sent = outcomes(*claimed, delay_seconds=0, refund=True, unstarted=True, error=None)
+    sent = outcomes(*claimed, delay_seconds=0, refund=True, began=False, error=None)
     assert do(connection, statements.ack_rescheduled(sent)) == []
 
 

@@ -24,7 +24,10 @@ SCRIPTS = {*COMPOSED, "schema/version_table"}
 # Commands the server has no plan for.
 BLOCKS = {name for name in NAMES if sql(name).startswith("DO ")}
 UTILITIES = (
-    SCRIPTS | BLOCKS | {"jobs/copy", "leader/listen", "workers/listen", "workers/listen_cancel"}
+    SCRIPTS
+    | BLOCKS
+    | {"jobs/copy", "leader/listen", "workers/listen", "workers/listen_cancel"}
+    | {"pauses/listen"}
 )
 
 every_statement = pytest.mark.parametrize("name", NAMES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobqueue.core.limits import LATEST_SECONDS
-from jobqueue.store.claims import Claimed
+from jobqueue.store.claims import Claimed, More
 from jobqueue.worker import database_clock
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.lines import Line
@@ -30,7 +30,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> OurClock:
 
 
 def job(number: int, starts_at: float) -> Claimed:
-    return Claimed(str(number), "work", "{}", 1, 5, "default", 1, 5, 0.0, None, starts_at)
+    return Claimed(str(number), "work", "{}", 1, 5, "default", 1, 5, 0.0, More(starts_at=starts_at))
 
 
 def known(round_trip: float = 0.004) -> DatabaseClock:

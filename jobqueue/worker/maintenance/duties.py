@@ -6,6 +6,7 @@ from jobqueue.core.settings import WorkerSettings
 from jobqueue.worker.maintenance.admit import Admit
 from jobqueue.worker.maintenance.cancel import cancel
 from jobqueue.worker.maintenance.conclude import Conclude
+from jobqueue.worker.maintenance.expire import expire
 from jobqueue.worker.maintenance.forget import forget
 from jobqueue.worker.maintenance.leader import Duty
 from jobqueue.worker.maintenance.promote import promote
@@ -13,6 +14,7 @@ from jobqueue.worker.maintenance.prune import prune
 from jobqueue.worker.maintenance.rescue import Rescue
 from jobqueue.worker.maintenance.schedule import Schedule
 from jobqueue.worker.maintenance.settle import settle
+from jobqueue.worker.maintenance.trim import Trim
 
 
 def duties(settings: WorkerSettings) -> dict[str, Duty]:
@@ -22,9 +24,11 @@ def duties(settings: WorkerSettings) -> dict[str, Duty]:
         "promote": promote,
         "admit": Admit(),
         "rescue": Rescue(),
+        "expire": expire,
         "cancel": cancel,
         "settle": settle,
         "prune": prune(settings.history_days),
+        "trim": Trim(settings.history_days),
         "forget": forget(settings.processed_days),
         "conclude": Conclude(settings.history_days),
     }

@@ -17,6 +17,7 @@ def prune(history_days: int) -> Duty:
 
     async def duty(session: Link) -> float:
         try:
+            await session.run(maintenance.forget_expirations(history_days))
             await session.run(maintenance.make_partitions())
             await session.run(maintenance.drop_partitions(history_days))
         except psycopg.errors.LockNotAvailable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from jobqueue.client.context import Attempt
@@ -36,6 +37,12 @@ class EventLoop:
             forked.leave()
             return raised(task, attempt, error)
         return COMPLETED
+
+    async def call(
+        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> Any:  # noqa: ANN401 - whatever it returns
+        """Run a coroutine function and give what it returns. Raises what it raises."""
+        return await function(*args, **kwargs)
 
     def stop(self, running: asyncio.Task[None], attempt: Attempt) -> None:  # noqa: ARG002
         """Cancel it; a coroutine may swallow that."""

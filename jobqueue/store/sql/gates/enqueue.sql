@@ -19,5 +19,7 @@ FROM jobqueue.enqueue_gated_v1(
     concurrency_keys => %(concurrency_keys)s::text[],
     rate => %(rate)s::text,
     rate_keys => %(rate_keys)s::text[],
-    weight => %(weight)s::integer
+    weight => %(weight)s::integer,
+    expires_at => %(expires_at)s::text::timestamptz,
+    expires_in => make_interval(secs => %(expires_seconds)s::double precision)
 )

@@ -1,15 +1,16 @@
 -- Record attempts whose jobs run again: retries, snoozes and what a stopping worker hands back. Those
 -- that somebody asked to cancel meanwhile move to history instead.
--- outcomes: JSON array of {id, lease, delay_seconds, refund, unstarted, error}; a refunded attempt does
--- not count, one that has not begun gives back the start that its rate gave it, an error (or null) is kept.
+-- outcomes: JSON array of {id, lease, delay_seconds, refund, began, error}; a refunded attempt does
+-- not count; one that began has started the job, which expires no more, and one that did not gives
+-- back the start that its rate gave it; an error (or null) is kept.
 -- Fenced as ack_completed.
 -- index: jobs_pkey.
 -- index: cancel_requests_pkey.
 WITH ack AS (
     SELECT *
     FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS one (
-        id uuid, lease bigint, delay_seconds double precision, refund boolean,
-        unstarted boolean, error jsonb)
+        id uuid, lease bigint, delay_seconds double precision, refund boolean, began boolean,
+        error jsonb)
 ),
 locked AS (
     -- By id, as every ack, or this and a rescue of the same jobs could wait for each other.
@@ -32,10 +33,12 @@ again AS (
         worker_id = NULL,
         lease = NULL,
         started_at = NULL,
+        expires_at = CASE WHEN ack.began THEN NULL ELSE job.expires_at END,
         progress = NULL,
         progress_message = NULL,
         -- Only a rate wants it back: who holds a place of a key goes on holding it.
-        admitted_at = CASE WHEN job.rate IS NULL OR ack.unstarted IS NOT TRUE THEN job.admitted_at END,
+        admitted_at = CASE WHEN job.rate IS NULL OR ack.began IS NOT FALSE
+                           THEN job.admitted_at END,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,

@@ -65,14 +65,20 @@ claimed AS (
         lease = (SELECT nextval('jobqueue.leases')), unique_key = NULL, unique_hash = NULL
     WHERE job.id = ANY ((SELECT ids FROM candidates WHERE EXISTS (SELECT FROM holder))::uuid[])
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
-              job.lease, job.priority, job.run_at, job.timeout_seconds,
-              CASE WHEN job.admitted_at IS NOT NULL THEN
-                  CASE WHEN job.rate IS NULL THEN 0 ELSE date_part('epoch', job.admitted_at) END
-              END AS starts_at
+              job.lease, job.priority, job.run_at,
+              -- What few jobs have, in one column: each of its own would cost all of them.
+              CASE WHEN job.timeout_seconds IS NOT NULL OR job.admitted_at IS NOT NULL
+                     OR job.expires_at IS NOT NULL
+              THEN jsonb_build_array(
+                  job.timeout_seconds,
+                  CASE WHEN job.admitted_at IS NULL THEN NULL WHEN job.rate IS NULL THEN 0
+                       ELSE date_part('epoch', job.admitted_at) END,
+                  job.expires_at <= now())
+              END AS more
 )
 (
     SELECT id::text, task, args::text, attempt, max_attempts, queue, lease, priority,
-           date_part('epoch', run_at), timeout_seconds, starts_at
+           date_part('epoch', run_at), more::text
     FROM claimed
     ORDER BY priority, run_at, id
 )
@@ -81,4 +87,4 @@ SELECT NULL, NULL, NULL, NULL, NULL, NULL,
        CASE WHEN (SELECT ids FROM candidates) IS NULL OR EXISTS (SELECT FROM holder)
             THEN pg_stat_get_xact_tuples_returned('jobqueue.jobs_claim'::regclass)
                  - (SELECT walked FROM gauge) END,
-       NULL, date_part('epoch', now()), NULL, NULL
+       NULL, date_part('epoch', now()), NULL

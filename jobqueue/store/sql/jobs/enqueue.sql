@@ -1,4 +1,4 @@
--- Enqueue one job with a time, a timeout, an id or keys of the caller's own; others are inserted.
+-- Enqueue one job with a time, a timeout, a deadline, an id or keys of the caller's own; others are inserted.
 -- Ids and moments travel as text: an application may have taught its connection to treat uuid, jsonb
 -- and timestamptz as it likes.
 SELECT job_id::text, outcome
@@ -16,5 +16,7 @@ FROM jobqueue.enqueue_v1(
     unique_key => %(unique_key)s::text,
     unique_mode => %(unique_mode)s::text,
     unique_window => make_interval(secs => %(unique_window_seconds)s::double precision),
-    timeout => make_interval(secs => %(timeout_seconds)s::double precision)
+    timeout => make_interval(secs => %(timeout_seconds)s::double precision),
+    expires_at => %(expires_at)s::text::timestamptz,
+    expires_in => make_interval(secs => %(expires_seconds)s::double precision)
 )

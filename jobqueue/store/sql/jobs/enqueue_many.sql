@@ -13,5 +13,7 @@ FROM jobqueue.enqueue_many_v1(
     unique_keys => %(unique_keys)s::text[],
     unique_mode => %(unique_mode)s::text,
     unique_window => make_interval(secs => %(unique_window_seconds)s::double precision),
-    timeout => make_interval(secs => %(timeout_seconds)s::double precision)
+    timeout => make_interval(secs => %(timeout_seconds)s::double precision),
+    expires_at => %(expires_at)s::text::timestamptz,
+    expires_in => make_interval(secs => %(expires_seconds)s::double precision)
 )

@@ -44,8 +44,8 @@ retried AS (
     SET state = CASE WHEN held.put_off_seconds > 0 THEN 'scheduled' ELSE 'available' END,
         run_at = CASE WHEN held.put_off_seconds > 0
                       THEN now() + make_interval(secs => held.put_off_seconds) ELSE job.run_at END,
-        worker_id = NULL, lease = NULL, started_at = NULL, progress = NULL, progress_message = NULL,
-        errors = coalesce(job.errors, '[]') || held.error
+        worker_id = NULL, lease = NULL, started_at = NULL, expires_at = NULL, progress = NULL,
+        progress_message = NULL, errors = coalesce(job.errors, '[]') || held.error
     FROM held
     WHERE job.id = held.id AND NOT held.out_of_attempts
       AND held.id <> ALL (ARRAY(SELECT job_id FROM asked))

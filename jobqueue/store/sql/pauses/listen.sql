@@ -1,0 +1,2 @@
+-- Hear when pauses change; the table says what they are.
+LISTEN jobqueue_pauses
