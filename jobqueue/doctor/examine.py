@@ -60,13 +60,13 @@ def _look(one: Check, patient: Patient) -> Result:
     problems: list[Problem] = []
     unseen = None
     try:
-        problems.extend(one.look(patient))
+        problems.extend(one.look(patient))  # those found before an error are kept
     except CannotSee as error:
         unseen = Unseen(error.reason, error.remedy)
-    except psycopg.errors.QueryCanceled:
+    except (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable):
         seconds = patient.limits.statement_seconds
         unseen = Unseen(
-            f"no answer within {seconds:g} s",
+            f"no answer within {seconds:g} s, or what it reads is locked",
             "# look again when the server is less busy, or allow more with --timeout",
         )
     except psycopg.errors.InsufficientPrivilege as error:

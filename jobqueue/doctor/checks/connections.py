@@ -42,10 +42,7 @@ def connections(patient: Patient) -> Iterator[Problem]:
             f"{one.name + ' ' if one.name else ''}are in use or reserved",
             {**one._asdict(), "most": {who.application: who.connections for who in holders}},
             (
-                (
-                    "# smaller pools in the applications; fewer workers with more slots each; "
-                    "--transaction-connections; or a pooler such as PgBouncer"
-                ),
+                "# smaller pools in the applications, fewer workers with more slots, PgBouncer",
                 _raise(one),
             ),
         )

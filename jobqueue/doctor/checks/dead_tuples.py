@@ -40,9 +40,6 @@ def dead_tuples(patient: Patient) -> Iterator[Problem]:
             one._asdict(),
             (
                 f"VACUUM (ANALYZE) jobqueue.{one.table};",
-                (
-                    "# if it is not vacuumed by itself, the check `autovacuum` may know why; or more "
-                    "workers are needed: ALTER SYSTEM SET autovacuum_max_workers = 6"
-                ),
+                "# and see the check `autovacuum`; or raise autovacuum_max_workers",
             ),
         )

@@ -36,10 +36,7 @@ def pooling(patient: Patient) -> Iterator[Problem]:
             "server itself",
             {"server_processes": sorted(ones | others), "workers_listening": listening},
             (
-                (
-                    "jobqueue worker MODULE:NAME --direct-url URL  # the server's own, for two of its "
-                    "connections"
-                ),
+                "jobqueue worker MODULE:NAME --direct-url URL  # the server's own",
                 "# or let the pooler keep sessions for this database: pool_mode=session",
             ),
         )

@@ -38,7 +38,8 @@ def tasks(patient: Patient) -> Iterator[Problem]:
             + known,
             one._asdict(),
             (
-                f"jobqueue worker MODULE:NAME --import MODULE --queue {shell(one.queue)}  # that has it",
-                f"jobqueue jobs list --task {shell(one.task)} --state available  # then `jobs cancel ID`",
+                f"jobqueue worker MODULE:NAME --import MODULE --queue {shell(one.queue)}",
+                "# or, if it is gone for good, `jobqueue jobs cancel ID` for each of:",
+                f"jobqueue jobs list --task {shell(one.task)} --state available",
             ),
         )

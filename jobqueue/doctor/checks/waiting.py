@@ -57,8 +57,7 @@ def waiting(patient: Patient) -> Iterator[Problem]:
             "open when they were enqueued",
             contested._asdict(),
             (
-                "# end that transaction, perhaps the oldest that wrote something; then it is the leader's turn",
-                "# (see `backend_xid` and `xact_start` in pg_stat_activity)",
+                "# end that transaction: see backend_xid and xact_start in pg_stat_activity",
                 *_LEADER,
             ),
         )

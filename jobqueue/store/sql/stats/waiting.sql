@@ -40,6 +40,6 @@ CROSS JOIN LATERAL (
         SELECT FROM jobqueue.jobs AS job
         WHERE job.queue = waiting.queue AND job.state = 'available'
         LIMIT %(most)s
-    ) AS some
+    ) AS part
 ) AS counted
 ORDER BY waiting.queue
