@@ -6,7 +6,7 @@ FROM (
     SELECT job.run_at
     FROM jobqueue.jobs AS job
     WHERE job.state = 'scheduled'
-      AND job.run_at < clock_timestamp() - make_interval(secs => %(seconds)s::double precision)
+      AND job.run_at < now() - make_interval(secs => %(seconds)s::double precision)
     ORDER BY job.run_at
     LIMIT 1000
 ) AS late
