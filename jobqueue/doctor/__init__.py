@@ -6,7 +6,7 @@ report = examine("postgresql://…")
 report.healthy, report.problems
 """
 
-from jobqueue.doctor.examine import examine
+from jobqueue.doctor.examination import examine
 from jobqueue.doctor.limits import Limits
 from jobqueue.doctor.report import Problem, Report, Result, Unseen
 
