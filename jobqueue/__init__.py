@@ -16,6 +16,7 @@ from jobqueue.client.around_enqueue import Enqueuing
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
+from jobqueue.core.alerts import Alert, AlertRules
 from jobqueue.core.errors import (
     AlreadyProcessed,
     ApplicationError,
@@ -55,6 +56,8 @@ from jobqueue.store.jobs import Enqueued
 __version__ = "0.2.0.dev0"
 
 __all__ = [
+    "Alert",
+    "AlertRules",
     "AlreadyProcessed",
     "ApplicationError",
     "ArgumentError",

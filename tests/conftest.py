@@ -110,7 +110,7 @@ def shared_database_url(server_url: str, template: str) -> Iterator[str]:
 TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
     *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
-    *("schedules", "schedule_ticks", "leader"),
+    *("schedules", "schedule_ticks", "leader", "alerts"),
 )
 
 

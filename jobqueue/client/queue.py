@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 import psycopg
 
 from jobqueue.client import connections
+from jobqueue.client.alerting import Alerting
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.remedies import ask, ask_async
 from jobqueue.client.schedules import declare, enter
@@ -51,7 +52,7 @@ A = TypeVar("A", bound=AroundAttempt)
 L = TypeVar("L", bound=Lifespan)
 
 
-class JobQueue:
+class JobQueue(Alerting):
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.

@@ -160,7 +160,7 @@ class Worker:
         self._cancels = Cancels(
             self._claims, self._lease, self._runner, seconds=settings.heartbeat_seconds
         )
-        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))
+        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings, jobs))
         self._listener = Listener(
             self._listens,
             self._lease,

@@ -12,7 +12,9 @@ from psycopg import sql
 
 from jobqueue.doctor.check import checks
 from jobqueue.doctor.patient import Patient
+from jobqueue.store import workers
 from jobqueue.store.database import to_conninfo
+from jobqueue.store.statement import run
 from tests.doctor.visit import QUICK, Visit
 from tests.waiting import until
 
@@ -86,3 +88,21 @@ def test_a_clock_that_is_apart_is_named(visit: Visit, ahead: float, word: str):
         patient.close()
     assert f"30.0 s {word} the server's" in found.what
     assert found.evidence["ahead_seconds"] == pytest.approx(ahead, abs=1.0)
+
+
+@pytest.mark.parametrize(("ahead", "word"), [(30.0, "ahead of"), (-30.0, "behind")])
+def test_the_clock_of_a_worker_that_is_apart_is_named(visit: Visit, ahead: float, word: str):
+    visit.worker("default")
+    worker = visit.value("SELECT id FROM jobqueue.workers")
+
+    def beat(clock: float) -> None:
+        beat = workers.heartbeat(worker, lease_seconds=60, draining=False, clock=clock)
+        run(visit.execute, beat)
+
+    with visit.led():
+        beat(time.time() + ahead)
+        found = visit.problem("clocks")
+        assert found.what.startswith("the clock of worker vm:1, on vm, is ")
+        assert f" s {word} the server's" in found.what
+        beat(time.time())
+        visit.healed()

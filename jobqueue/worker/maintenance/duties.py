@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from jobqueue.client.queue import JobQueue
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.worker.maintenance.alert import alert
 from jobqueue.worker.maintenance.cancel import cancel
 from jobqueue.worker.maintenance.conclude import Conclude
 from jobqueue.worker.maintenance.forget import forget
@@ -14,8 +16,12 @@ from jobqueue.worker.maintenance.schedule import Schedule
 from jobqueue.worker.maintenance.settle import settle
 
 
-def duties(settings: WorkerSettings) -> dict[str, Duty]:
-    """Give the duties of a leader with these settings, the most urgent first."""
+def duties(settings: WorkerSettings, jobs: JobQueue) -> dict[str, Duty]:
+    """Give the duties of a leader with these settings, the most urgent first.
+
+    jobs: whose hooks are told of alerts.
+    """
+    watch = alert(jobs)
     return {
         "schedule": Schedule(),
         "promote": promote,
@@ -25,4 +31,4 @@ def duties(settings: WorkerSettings) -> dict[str, Duty]:
         "prune": prune(settings.history_days),
         "forget": forget(settings.processed_days),
         "conclude": Conclude(settings.history_days),
-    }
+    } | ({"alert": watch} if watch else {})
