@@ -11,7 +11,7 @@ import pytest
 
 from jobqueue.store.database import to_conninfo
 from jobqueue.testing import embedded
-from tests.conftest import POSTGRES
+from tests.conftest import POSTGRES, new_template
 from tests.doctor.visit import Visit
 
 # Read when the server starts.
@@ -31,6 +31,12 @@ def server_url() -> Iterator[str]:
         url = embedded.start(data, version=POSTGRES)
         yield url
         embedded.stop(data)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> str:
+    """Name of a migrated database on that server."""
+    return new_template(server_url)
 
 
 @pytest.fixture
