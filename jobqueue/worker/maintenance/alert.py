@@ -77,7 +77,9 @@ class Watch:
             ended=await session.run(alerts.failures(rules.failures_window, self._unkept))
             if watches_failures
             else (),
-            dead_letters=dict(await session.run(alerts.dead_letters())),
+            dead_letters=dict(await session.run(alerts.dead_letters()))
+            if rules.dead_letters is not None
+            else {},
             late_schedules=dict(await session.run(alerts.late_schedules(rules.schedule_late)))
             if rules.schedule_late is not None
             else {},

@@ -11,7 +11,10 @@ WITH seen AS (
     (SELECT queue, task, true, finished_at
      FROM jobqueue.dead_letters ORDER BY finished_at DESC LIMIT 5000)
     UNION ALL
-    (SELECT next.queue, next.task, true, (next.errors -> -1 ->> 'failed_at')::timestamptz
+    (SELECT next.queue, next.task, true,
+            -- Anybody may have written errors: what is no moment must not end the look.
+            CASE WHEN pg_input_is_valid(next.errors -> -1 ->> 'failed_at', 'timestamptz')
+                 THEN (next.errors -> -1 ->> 'failed_at')::timestamptz END
      FROM (SELECT queue, task, errors
            FROM jobqueue.jobs AS job
            WHERE job.state = 'scheduled' ORDER BY job.run_at LIMIT 5000) AS next
