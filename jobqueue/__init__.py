@@ -17,6 +17,7 @@ from jobqueue.client.batches import CurrentBatch, current_batch
 from jobqueue.client.context import CurrentJob, current_job
 from jobqueue.client.queue import JobQueue
 from jobqueue.client.task import Task
+from jobqueue.core.alerts import Alert, AlertRules
 from jobqueue.core.batch import Batch
 from jobqueue.core.errors import (
     AlreadyProcessed,
@@ -60,6 +61,8 @@ from jobqueue.store.jobs import Enqueued
 __version__ = "0.2.0.dev0"
 
 __all__ = [
+    "Alert",
+    "AlertRules",
     "AlreadyProcessed",
     "ApplicationError",
     "ArgumentError",

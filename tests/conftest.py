@@ -82,6 +82,10 @@ def _with_database(url: str, name: str) -> str:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> str:
     """Name of a migrated database that the tests' own are copied from."""
+    return new_template(server_url)
+
+
+def new_template(server_url: str) -> str:
     name = f"jobqueue_template_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(to_conninfo(server_url), autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -110,7 +114,7 @@ def shared_database_url(server_url: str, template: str) -> Iterator[str]:
 TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
     *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
-    *("schedules", "schedule_ticks", "leader"),
+    *("schedules", "schedule_ticks", "leader", "alerts"),
     *("limits", "rates", "gate_calls"),
     *("pauses", "expirations"),
 )

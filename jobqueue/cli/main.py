@@ -16,6 +16,7 @@ import jobqueue
 from jobqueue.cli import (
     dead,
     dev,
+    doctor,
     enqueue,
     grants,
     jobs,
@@ -61,6 +62,7 @@ queues.register(app)
 pauses.register(app)
 limits.register(app)
 stats.register(app)
+doctor.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
 import psycopg
 
 from jobqueue.client.acts import Acts
+from jobqueue.client.alerting import Alerting
 from jobqueue.client.declared_limits import Declared, Limits
 from jobqueue.client.hooks import AroundAttempt, AroundEnqueue, Hooks, Lifespan
 from jobqueue.client.policies import Policies
@@ -49,7 +50,7 @@ A = TypeVar("A", bound=AroundAttempt)
 L = TypeVar("L", bound=Lifespan)
 
 
-class JobQueue(Acts, Policies):
+class JobQueue(Acts, Policies, Alerting):
     """An application's tasks. Nothing is opened when it is made.
 
     database_url: where `enqueue_now` and a worker connect; JOBQUEUE_DATABASE_URL if None.

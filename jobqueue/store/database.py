@@ -28,7 +28,7 @@ from jobqueue.store.statement import (
     sql,
 )
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 8
 """The schema version this release was built for."""
 
 SCHEMA_MISSING = "schema 'jobqueue': not in this database; run `jobqueue migrate` first"
@@ -141,11 +141,13 @@ def executor_async(connection: psycopg.AsyncConnection[Any]) -> ExecuteAsync:
     return execute
 
 
-def _schema_version() -> Statement[tuple[int, int]]:
+def schema_version() -> Statement[tuple[int, int]]:
+    """Ask for the schema's version, and the oldest release it still serves."""
     return Statement(sql("schema/version"), {}, lambda row: (row[0], row[1]))
 
 
-def _judge_schema(rows: Sequence[tuple[int, int]]) -> None:
+def judge_schema(rows: Sequence[tuple[int, int]]) -> None:
+    """Return if this release can work with a schema of this version. Raises SchemaError."""
     if not rows:
         raise SchemaMissing(SCHEMA_MISSING)
     version, oldest_supported = rows[0]
@@ -168,16 +170,16 @@ def check_schema(execute: Execute) -> None:
     Raises SchemaMissing, SchemaTooOld or SchemaTooNew, each with the command that mends it.
     """
     try:
-        rows = run(execute, _schema_version())
+        rows = run(execute, schema_version())
     except psycopg.errors.UndefinedTable:
         rows = []
-    _judge_schema(rows)
+    judge_schema(rows)
 
 
 async def check_schema_async(execute: ExecuteAsync) -> None:
     """Return if this release can work with the database's schema. Raises as `check_schema`."""
     try:
-        rows = await run_async(execute, _schema_version())
+        rows = await run_async(execute, schema_version())
     except psycopg.errors.UndefinedTable:
         rows = []
-    _judge_schema(rows)
+    judge_schema(rows)

@@ -27,6 +27,17 @@ class QueueStats:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A queue that has available jobs. jobs: counted up to a limit. workers: live, with slots."""
+
+    queue: str
+    jobs: int
+    oldest_seconds: float
+    workers: int
+    slots: int
+
+
 def now() -> Statement[datetime]:
     """Ask the database's clock."""
     return Statement(sql("stats/now"), {}, first)
@@ -35,3 +46,8 @@ def now() -> Statement[datetime]:
 def queues() -> Statement[QueueStats]:
     """Count each queue, by name."""
     return Statement(sql("stats/queues"), {}, lambda row: QueueStats(*row))
+
+
+def waiting(most: int) -> Statement[Waiting]:
+    """Find the queues that have available jobs, counting so many of each at most. Cheap."""
+    return Statement(sql("stats/waiting"), {"most": most}, lambda row: Waiting(*row))

@@ -76,14 +76,23 @@ def new_queues(queues: Sequence[str]) -> Statement[list[str]]:
 
 
 def heartbeat(
-    worker_id: int, *, lease_seconds: float, draining: bool, lost_slots: int = 0
+    worker_id: int,
+    *,
+    lease_seconds: float,
+    draining: bool,
+    lost_slots: int = 0,
+    clock: float | None = None,
 ) -> Statement[int]:
-    """Renew the lease. No row: it had expired and the worker was struck off."""
+    """Renew the lease. No row: it had expired and the worker was struck off.
+
+    clock: what the worker's own clock shows, in seconds since 1970.
+    """
     params = {
         "worker_id": worker_id,
         "lease_seconds": lease_seconds,
         "draining": draining,
         "lost_slots": lost_slots,
+        "clock": clock,
     }
     return Statement(sql("workers/heartbeat"), params, first)
 

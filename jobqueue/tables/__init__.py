@@ -9,6 +9,7 @@ The migrations make the tables; this only describes them, and a test holds the t
 them as you like. To change jobs, call the SQL functions (`jobqueue.cancel_v2` and its like).
 """
 
+from jobqueue.tables.alerts import alerts
 from jobqueue.tables.flow import autoscaling, expirations, pauses
 from jobqueue.tables.jobs import (
     all_jobs,
@@ -33,6 +34,7 @@ from jobqueue.tables.metadata import metadata
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
 __all__ = [
+    "alerts",
     "all_jobs",
     "all_schedules",
     "autoscaling",

@@ -91,6 +91,7 @@ workers = Table(
     Column("home", TEXT, nullable=False, server_default=text("''")),
     Column("tasks", ARRAY(TEXT)),
     Column("lost_slots", Integer, nullable=False, server_default=text("0")),
+    Column("clock_ahead_seconds", DOUBLE_PRECISION),
 )
 
 jobs = Table(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -103,6 +104,7 @@ class Lease:
             lease_seconds=self._settings.lease_seconds,
             draining=self.draining,
             lost_slots=self._lost_slots(),
+            clock=time.time(),
         )
 
     def was_renewed(self, asked: float) -> None:

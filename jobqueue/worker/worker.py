@@ -177,7 +177,7 @@ class Worker:
             self._claims, self._lease, paused, self._runner.in_hand, self._pauses_changed,
             seconds=settings.heartbeat_seconds,
         )  # fmt: skip
-        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings))
+        self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings, jobs))
         self._listener = Listener(
             self._listens,
             self._lease,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from jobqueue.client.queue import JobQueue
 from jobqueue.core.settings import WorkerSettings
 from jobqueue.worker.maintenance.admit import Admit
+from jobqueue.worker.maintenance.alert import alert
 from jobqueue.worker.maintenance.cancel import cancel
 from jobqueue.worker.maintenance.conclude import Conclude
 from jobqueue.worker.maintenance.expire import expire
@@ -17,8 +19,12 @@ from jobqueue.worker.maintenance.settle import settle
 from jobqueue.worker.maintenance.trim import Trim
 
 
-def duties(settings: WorkerSettings) -> dict[str, Duty]:
-    """Give the duties of a leader with these settings, the most urgent first."""
+def duties(settings: WorkerSettings, jobs: JobQueue) -> dict[str, Duty]:
+    """Give the duties of a leader with these settings, the most urgent first.
+
+    jobs: whose hooks are told of alerts.
+    """
+    watch = alert(jobs)
     return {
         "schedule": Schedule(),
         "promote": promote,
@@ -31,4 +37,4 @@ def duties(settings: WorkerSettings) -> dict[str, Duty]:
         "trim": Trim(settings.history_days),
         "forget": forget(settings.processed_days),
         "conclude": Conclude(settings.history_days),
-    }
+    } | ({"alert": watch} if watch else {})

@@ -1,0 +1,1 @@
+"""Telling people, without Prometheus: by a webhook, and by mail."""
