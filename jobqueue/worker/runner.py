@@ -108,6 +108,8 @@ class Runner:
             acker,
             due=self._are_due,
             start=self._start,
+            occupy=self._occupy,
+            vacate=self._vacate,
             freed=self._freed,
         )
         self._plans = {name: _plan(task, pools[task.pool]) for name, task in tasks.items()}
@@ -244,14 +246,14 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
+        if plan.limited and not self.rooms.free(plan.task):
+            self._acker.not_completed(job, UNSTARTED)
+            return
         if (plan.flows or job.starts_at is not None) and not self._limited.may_start(
             line, plan.task, job
         ):
             return
         if plan.limited:
-            if not self.rooms.free(plan.task):
-                self._acker.not_completed(job, UNSTARTED)
-                return
             self.rooms.take(plan.task)
         line.running += 1
         if self._watchdog.asleep:
@@ -266,6 +268,19 @@ class Runner:
             self._idle.clear()
             if (plan.timed or job.timeout_seconds is not None) and plan.at_once:
                 self.begun(attempt)
+
+    def _occupy(self, line: Line, job: Claimed) -> None:
+        """Keep a slot, and a place in its pool, for a job that starts in a moment."""
+        plan = self._plans[job.task]
+        if plan.limited:
+            self.rooms.take(plan.task)
+        line.running += 1
+
+    def _vacate(self, line: Line, job: Claimed) -> None:
+        plan = self._plans[job.task]
+        if plan.limited:
+            self.rooms.leave(plan.task)
+        line.running -= 1
 
     def _are_due(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
         """Start jobs whose moments have come before all others, as slots are free."""

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic, perf_counter
 
 import orjson
@@ -36,6 +37,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
+from jobqueue.worker.paced import on_time_until
 from jobqueue.worker.places import Places
 from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
@@ -139,6 +141,7 @@ class Worker:
             imports=imports,
             lease=self._lease,
             begun=self._begun,
+            on_time_until=partial(on_time_until, database_clock),
         )
         self._runner = Runner(
             jobs.tasks,

@@ -18,8 +18,8 @@ SHARED_KEYS = """
 SELECT min(unique_key) FROM jobqueue.jobs
 WHERE unique_key IS NOT NULL GROUP BY unique_hash HAVING count(*) > 1
 """
-# Running in the hands of a worker that renews its lease; to be had, and a worker sleeps; or at the gate
-# of a key that nobody holds.
+# Running in the hands of a worker that renews its lease; to be had, and a worker sleeps; or at the
+# gate of a key that nobody holds.
 UNDER_WAY = """
 SELECT 'running', job.id::text, job.lease
 FROM jobqueue.jobs AS job
