@@ -38,6 +38,11 @@ class DatabaseClock:
         least, most = self._newest
         self._newest = (max(least, moment - now), min(most, moment - sent_at))
 
+    def until(self, moment: float) -> float:
+        """Give until when, by ours, the database's clock surely shows no more than `moment`."""
+        _, latest = self.bounds()
+        return clock() + moment - latest
+
     def bounds(self) -> tuple[float, float]:
         """Give the earliest and the latest that the database's clock may show now."""
         least = max(self._newest[0], self._before[0])

@@ -21,11 +21,12 @@ class Limited:
     """Says when jobs under limits start here.
 
     One under a rate waits for its moment without a slot. If the slots are taken then, and it comes
-    too late, it keeps the next one that is free and asks for another moment: who gave up the slot
-    would find it taken again each time, beside long jobs.
+    too late, it keeps the next one that is free, with a place in its pool, and asks for another
+    moment: who gave up the slot would find it taken again each time, beside long jobs.
 
     due: takes in jobs whose moments have come, in that order. start: starts one for which a slot is
-    free. freed: called with the line of a slot that was kept and is free again.
+    free, and a place in its pool. occupy, vacate: keep these for a job, and give them up. freed:
+    called with the line of a slot that was kept and is free again.
     """
 
     def __init__(
@@ -36,11 +37,15 @@ class Limited:
         *,
         due: Callable[[Sequence[tuple[Line, Claimed]]], None],
         start: Callable[[Line, Claimed], None],
+        occupy: Callable[[Line, Claimed], None],
+        vacate: Callable[[Line, Claimed], None],
         freed: Callable[[Line], None],
     ) -> None:
         self._gatekeeper = gatekeeper
         self._acker = acker
         self._start = start
+        self._occupy = occupy
+        self._vacate = vacate
         self._freed = freed
         self._paced = Paced(clock, due)
         # These have a slot each, which runs nothing else.
@@ -81,7 +86,7 @@ class Limited:
         if self.on_time(job):
             return True
         held = (job.id, job.lease)
-        line.running += 1
+        self._occupy(line, job)
         self._asking[held] = (line, job)
         self._gatekeeper.another_moment(held, lambda moment: self._answered(held, moment))
         return False
@@ -92,7 +97,7 @@ class Limited:
         with_slots = [*asking, *self._renewed.remove(wanted)]
         for line, job in with_slots:
             self._asking.pop((job.id, job.lease), None)
-            line.running -= 1
+            self._vacate(line, job)
         return [job for _, job in chain(self._paced.remove(wanted), with_slots)]
 
     def _answered(self, held: Held, moment: float | None) -> None:
@@ -101,7 +106,7 @@ class Limited:
             return  # it was taken out meanwhile
         line, job = waiting
         if moment is None:
-            line.running -= 1
+            self._vacate(line, job)
             self._acker.not_completed(job, UNSTARTED)
             self._freed(line)
         else:
@@ -111,6 +116,6 @@ class Limited:
 
     def _start_renewed(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
         for line, job in jobs:
-            line.running -= 1
+            self._vacate(line, job)
             self._start(line, job)
             self._freed(line)  # unless it has begun

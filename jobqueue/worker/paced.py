@@ -17,6 +17,13 @@ from jobqueue.worker.lines import MOST_PREFETCHED, Line
 TIMER_SECONDS = 0.001
 
 
+def on_time_until(database_clock: DatabaseClock, job: Claimed) -> float | None:
+    """Give when the moment of a job is over, by `clock`; None if it has none."""
+    if not job.starts_at:
+        return None
+    return database_clock.until(job.starts_at + LATEST_SECONDS)
+
+
 class Paced:
     """Keeps claimed jobs until their moment has come by the database's clock, and no longer.
 

@@ -100,6 +100,8 @@ class Runner:
             acker,
             due=self._are_due,
             start=self._start,
+            occupy=self._occupy,
+            vacate=self._vacate,
             freed=self._freed,
         )
         self._plans = {name: plan_of(task, pools[task.pool]) for name, task in tasks.items()}
@@ -258,16 +260,17 @@ class Runner:
 
     def _start(self, line: Line, job: Claimed) -> None:
         plan = self._plans[job.task]
+        collected = plan.batches and self.batches.collects(job)
+        if plan.limited and not collected and not self.rooms.free(plan.task):
+            self._acker.not_completed(job, UNSTARTED)
+            return
         special = plan.flows or job.more is not None
         if special and not self._limited.may_start(line, plan.task, job):
             return
-        if plan.batches and self.batches.collects(job):
+        if collected:
             self.batches.add(job)
             return
         if plan.limited:
-            if not self.rooms.free(plan.task):
-                self._acker.not_completed(job, UNSTARTED)
-                return
             self.rooms.take(plan.task)
         line.running += 1
         if plan.batches:
@@ -316,6 +319,19 @@ class Runner:
             self.rooms.leave(task)
         line.running -= 1
         self._wake.set()
+
+    def _occupy(self, line: Line, job: Claimed) -> None:
+        """Keep a slot, and a place in its pool, for a job that starts in a moment."""
+        plan = self._plans[job.task]
+        if plan.limited:
+            self.rooms.take(plan.task)
+        line.running += 1
+
+    def _vacate(self, line: Line, job: Claimed) -> None:
+        plan = self._plans[job.task]
+        if plan.limited:
+            self.rooms.leave(plan.task)
+        line.running -= 1
 
     def _are_due(self, jobs: Sequence[tuple[Line, Claimed]]) -> None:
         """Start jobs whose moments have come before all others, as slots are free."""

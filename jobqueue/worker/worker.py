@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic, perf_counter
 
 import psycopg
@@ -34,6 +35,7 @@ from jobqueue.worker.listener import Listener
 from jobqueue.worker.looks import Looks
 from jobqueue.worker.maintenance import LEADER_IDLE_TIMEOUT, Leader, duties
 from jobqueue.worker.new_queues import tell_of_new_queues
+from jobqueue.worker.paced import on_time_until
 from jobqueue.worker.paused import Paused, PauseReader
 from jobqueue.worker.places import Places
 from jobqueue.worker.pools.assembly import Assembly
@@ -138,6 +140,7 @@ class Worker:
             imports=imports,
             lease=self._lease,
             begun=self._begun,
+            on_time_until=partial(on_time_until, database_clock),
         )
         paused = Paused()
         self._runner = Runner(

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 
 import pytest
 
+from jobqueue.core.outcome import NotBegun
+from jobqueue.worker.clock import clock
 from jobqueue.worker.pools.threads import Threads
 from tests.waiting import auntil, until
 from tests.worker.playing import play
@@ -91,6 +93,19 @@ def test_a_value_that_cannot_be_looked_at_is_an_error_and_the_thread_lives_on() 
             await threads.call(list, [], {})
 
     play(scenario())
+
+
+def test_a_function_whose_moment_is_over_when_a_thread_gets_to_it_is_not_called() -> None:
+    called: list[str] = []
+
+    async def scenario() -> None:
+        with pool(1) as threads:
+            await threads.call(called.append, ["on time"], {}, clock() + 60)
+            with pytest.raises(NotBegun):
+                await threads.call(called.append, ["late"], {}, clock() - 0.001)
+
+    play(scenario())
+    assert called == ["on time"]
 
 
 def test_no_more_threads_run_than_allowed_and_the_busy_ones_are_counted() -> None:

@@ -9,6 +9,7 @@ from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.lease import Lease
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.pools.event_loop import EventLoop
@@ -23,6 +24,7 @@ class Assembly:
     application, imports: what child processes load; needed if any task runs in one.
     lease: without which no job begins, however far it is on its way.
     begun: called when an attempt in a child begins.
+    on_time_until: gives when the moment of a job is over, by `clock`; None if it has none.
 
     Raises ConfigurationError if a task runs in a process and there is no application to load.
     """
@@ -38,10 +40,16 @@ class Assembly:
         imports: Iterable[str],
         lease: Lease,
         begun: Callable[[Attempt], None],
+        on_time_until: Callable[[Claimed], float | None],
     ) -> None:
         slots = sum(settings.queues.values())
         threads = settings.pool_threads or slots
-        self.threads = Threads(threads, limited=threads < slots, may_begin=lease.lasts)
+        self.threads = Threads(
+            threads,
+            limited=threads < slots,
+            may_begin=lease.lasts,
+            on_time_until=on_time_until,
+        )
         self.by_name: dict[str, Pool] = {"async": EventLoop(), "thread": self.threads}
         self._children: ChildProcesses | None = None
         in_processes = [name for name, task in tasks.items() if task.pool == "process"]
@@ -68,7 +76,7 @@ class Assembly:
             limits=limits,
             lease_ends=lambda: lease.ends,
         )
-        self.by_name["process"] = self._children = ChildProcesses(processes, begun)
+        self.by_name["process"] = self._children = ChildProcesses(processes, begun, on_time_until)
 
     async def stop(self) -> None:
         """End the child processes, which run nothing any more."""

@@ -10,6 +10,7 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.outcome import Kind
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.ending import SETTLED, Ending, raised
 from jobqueue.worker.processes import Processes
 
@@ -18,14 +19,21 @@ class ChildProcesses:
     """Runs attempts in child processes, where each is judged.
 
     begun: called when an attempt begins, which may be some time after it was sent to a child.
+    on_time_until: gives when the moment of a job is over, by `clock`; None if it has none.
     """
 
     sure = True
     tells_begin = True
 
-    def __init__(self, processes: Processes, begun: Callable[[Attempt], None]) -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        begun: Callable[[Attempt], None],
+        on_time_until: Callable[[Claimed], float | None],
+    ) -> None:
         self._processes = processes
         self._begun = begun
+        self._on_time_until = on_time_until
 
     def most(self, task: Task[..., Any]) -> int:
         """How many may be here at once: one for each child, or more if they are short."""
@@ -37,6 +45,7 @@ class ChildProcesses:
             outcome = await self._processes.call(
                 attempt.job,
                 wants_result=task.returns,
+                on_time_until=self._on_time_until(attempt.job),
                 on_begin=partial(self._begun, attempt),
                 on_progress=partial(attempt.report, attempt.job),
             )

@@ -14,21 +14,26 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.outcome import NotBegun
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.around_attempt import run_plain
+from jobqueue.worker.clock import clock
 from jobqueue.worker.containment import forked
 from jobqueue.worker.ending import Ending, raised, returned
 
 Result = tuple[Any, BaseException | None]
 """What a function returned, or what it raised."""
 
-IN_DOUBT = "the worker's lease was in doubt before the job began"
+TOO_LATE = "the worker's lease was in doubt before the job began, or its moment was over"
 NO_COROUTINE = "returned a coroutine that nobody runs; make the task async def"
 
 
 class Call:
     """A function on its way through the pool. ended: resolved with what it returned or raised."""
 
-    __slots__ = ("args", "context", "ended", "function", "given_up", "kwargs", "loop", "may_begin")
+    __slots__ = (
+        "args", "context", "ended", "function", "given_up", "kwargs", "loop", "may_begin",
+        "on_time_until",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,11 +41,13 @@ class Call:
         args: list[Any],
         kwargs: dict[str, Any],
         may_begin: Callable[[], bool],
+        on_time_until: float | None,
     ) -> None:
         self.function = function
         self.args = args
         self.kwargs = kwargs
         self.may_begin = may_begin
+        self.on_time_until = on_time_until
         self.context = copy_context()
         self.loop = asyncio.get_running_loop()
         self.ended: asyncio.Future[Result] = self.loop.create_future()
@@ -48,9 +55,11 @@ class Call:
 
     def run(self) -> Result:
         """Call the function. Its error is a value: some, StopIteration for one, cannot cross."""
-        # The worker may have been frozen while this was on its way.
-        if not self.may_begin():
-            return None, NotBegun(IN_DOUBT)
+        # The worker may have been frozen while this was on its way, or busy with other threads.
+        if not self.may_begin() or (
+            self.on_time_until is not None and clock() > self.on_time_until
+        ):
+            return None, NotBegun(TOO_LATE)
         try:
             value = self.context.run(self.function, *self.args, **self.kwargs)
             # To look at it is the application's code as well: a proxy may raise what it likes.
@@ -71,15 +80,24 @@ class Threads:
     most: threads; they are started when they are needed.
     limited: whether there are fewer than there may be jobs at once.
     may_begin: whether a function that is on its way may still begin; asked in its thread.
+    on_time_until: gives when the moment of a job is over, by `clock`; None if it has none.
     """
 
     sure = False
     tells_begin = False
 
-    def __init__(self, most: int, *, limited: bool = False, may_begin: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        most: int,
+        *,
+        limited: bool = False,
+        may_begin: Callable[[], bool],
+        on_time_until: Callable[[Claimed], float | None] = lambda _: None,
+    ) -> None:
         self._most = most
         self._limited = limited
         self._may_begin = may_begin
+        self._on_time_until = on_time_until
         self._waiting: SimpleQueue[Call | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._unfinished = 0
@@ -99,11 +117,12 @@ class Threads:
     async def run(self, task: Task[..., Any], attempt: Attempt) -> Ending:
         """Run an attempt and say how it ended."""
         try:
+            until = self._on_time_until(attempt.job)
             if task.hooks.plain_attempts:
-                value = await self.call(run_plain, [task, attempt], {})
+                value = await self.call(run_plain, [task, attempt], {}, until)
             else:
                 args, kwargs = task.signature.decode(attempt.job.args)
-                value = await self.call(task.function, args, kwargs)
+                value = await self.call(task.function, args, kwargs, until)
             return returned(task, attempt, value)
         except BaseException as error:  # noqa: BLE001 - ends this attempt, nothing else
             return raised(task, attempt, error)
@@ -112,10 +131,14 @@ class Threads:
         """Do nothing: a thread cannot be stopped, it sees at its next checkpoint that it is to."""
 
     async def call(
-        self, function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+        self,
+        function: Callable[..., Any],
+        args: list[Any],
+        kwargs: dict[str, Any],
+        on_time_until: float | None = None,
     ) -> Any:  # noqa: ANN401 - whatever it returns
         """Run `function` and give what it returns. Raises what it raises."""
-        call = Call(function, args, kwargs, self._may_begin)
+        call = Call(function, args, kwargs, self._may_begin, on_time_until)
         self._unfinished += 1
         if self._unfinished > len(self._threads) < self._most:
             self._start_thread()

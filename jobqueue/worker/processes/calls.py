@@ -31,6 +31,7 @@ class Call:
     """A job that somebody waits for.
 
     child, number: where it is, and under which number, if it was sent to a child.
+    on_time_until: it has a moment, which is over then.
     begins_until: the child does not begin it later than this, by `clock`.
     how: it ended, once it has.
     """
@@ -40,6 +41,7 @@ class Call:
     ended: asyncio.Future[None]
     on_begin: Callable[[], None] | None
     on_progress: Callable[[float, str], None] | None
+    on_time_until: float | None = None
     child: ChildProcess | None = None
     number: int = 0
     begins_until: float | None = None

@@ -108,6 +108,7 @@ class Processes:
         job: Claimed,
         *,
         wants_result: bool = False,
+        on_time_until: float | None = None,
         on_begin: Callable[[], None] | None = None,
         on_progress: Callable[[float, str], None] | None = None,
     ) -> Outcome:
@@ -116,6 +117,7 @@ class Processes:
         Cancelled, it stops the job: by an exception in it, and by SIGKILL if that does not help
         within `interrupt_seconds`. A job that ends by its own all the same has its outcome given.
 
+        on_time_until: by `clock`; one that no child begins until then comes back as handed back.
         on_begin: called when the job begins; again, if it is then found not to have begun.
         on_progress: called with a fraction and some words when the job says how far it is.
         Raises ProcessDied if the process died with the job in it.
@@ -123,7 +125,7 @@ class Processes:
         if self._closed:
             raise RuntimeError("processes: the pool is closed")
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        call = Call(job, wants_result, ended, on_begin, on_progress)
+        call = Call(job, wants_result, ended, on_begin, on_progress, on_time_until)
         self._waiting.append(call)
         self._fill_soon()
         try:
@@ -239,7 +241,7 @@ class Processes:
     def _fill(self) -> None:
         self._will_fill = False
         given: set[ChildProcess] = set()
-        begins_until = None if self._lease_ends is None else self._lease_ends()
+        lease_ends = None if self._lease_ends is None else self._lease_ends()
         while self._waiting:
             child = min(
                 (one for one in self._children if one.has_room),
@@ -251,7 +253,8 @@ class Processes:
             call = self._waiting.popleft()
             if call.ended.done():
                 continue  # cancelled at this very moment
-            call.begins_until = begins_until
+            given_until = (one for one in (lease_ends, call.on_time_until) if one is not None)
+            call.begins_until = min(given_until, default=None)
             child.add(call, self._seconds.get(call.job.task, UNKNOWN_SECONDS))
             given.add(child)
         for child in given:
