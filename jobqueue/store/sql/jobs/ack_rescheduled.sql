@@ -36,7 +36,9 @@ again AS (
         expires_at = CASE WHEN ack.began THEN NULL ELSE job.expires_at END,
         progress = NULL,
         progress_message = NULL,
-        admitted_at = CASE WHEN ack.began IS NOT FALSE THEN job.admitted_at END,
+        -- Only a rate takes its moment back: what a concurrency limit gave, the job still holds.
+        admitted_at = CASE WHEN ack.began IS NOT FALSE OR job.rate IS NULL
+                           THEN job.admitted_at END,
         errors = CASE WHEN ack.error IS NULL OR ack.error = 'null' THEN job.errors
             ELSE coalesce(job.errors, '[]') || (ack.error || jsonb_build_object(
                 'attempt', job.attempt, 'worker_id', job.worker_id,
