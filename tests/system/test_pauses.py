@@ -192,7 +192,7 @@ def test_a_worker_that_is_cut_off_from_its_notifications_sees_a_pause_within_a_s
     until(lambda: len(began(pausing)) > 100, what="jobs run")
     gone = books.rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE query LIKE 'LISTEN%' AND datname = current_database()"
+        " WHERE query LIKE 'LISTEN%%' AND datname = current_database()"
     )
     assert gone
     it.pause("queue", "mail", lambda: None, 2.0)
