@@ -129,6 +129,7 @@ class JobQueue(Acts, Policies, Alerting):
         timeout: Duration | str | None = None,
         returns: bool = False,
         expires_in: Duration | str | None = None,
+        concurrency: Concurrency | None = None,
     ) -> Callable[[Callable[[list[Any]], R]], Task[..., R]]: ...
 
     def task(
@@ -196,7 +197,7 @@ class JobQueue(Acts, Policies, Alerting):
             raise ConfigurationError(
                 "returns=True and history=False: results are kept in the history; drop one of them"
             )
-        _check_batch(batch)
+        _check_batch(batch, rate_limit)
         timeout_seconds = None if timeout is None else to_timeout_seconds(timeout)
         options = EnqueueOptions(
             queue=check_queue_name(queue),
@@ -369,7 +370,12 @@ def _unknown_option(name: str) -> TypeError:
     return TypeError(f"@jobs.task: option {name!r}: unknown; use one of {known}")
 
 
-def _check_batch(batch: object) -> None:
+def _check_batch(batch: object, rate_limit: RateLimit | str | None) -> None:
+    if batch is not None and rate_limit is not None:
+        raise ConfigurationError(
+            "batch and rate_limit: both given; the jobs of a batch start together, and so not each "
+            "at its moment: limit their concurrency, or leave out one of them"
+        )
     if batch is not None and not isinstance(batch, Batch):
         raise ConfigurationError(
             f"batch {batch!r}: wrong type; give Batch(size=..., wait=...) of jobqueue"

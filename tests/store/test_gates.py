@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import psycopg
@@ -217,3 +218,32 @@ def test_jobs_that_sql_enqueues_without_keys_are_under_the_same_and_let_through(
 def test_keys_that_are_not_one_for_each_job_are_refused(session, keys: list[str]):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="one for each of 2 jobs"):
         session.execute(ENQUEUE, ['[{"n": 1}, {"n": 2}]', None, keys])
+
+
+def test_what_is_handed_back_under_a_concurrency_limit_can_be_claimed_again(session):
+    limit(session, Concurrency(2, name="imports"))
+    worker = register(session)
+    gated(session, 3, Flow(concurrency="imports"))
+    assert admit(session) == 2
+    for _ in range(3):
+        taken = claim(session, worker)
+        assert [job.starts_at for job in taken] == [0, 0]
+        give_back(session, *taken)
+        assert states(session) == {"available": 2, "gated": 1}
+
+
+def test_a_claimed_job_that_is_sent_to_its_gate_holds_nothing(session):
+    limit(session, Concurrency(2, name="imports"))
+    worker = register(session)
+    gated(session, 2, Flow(concurrency="imports"))
+    admit(session)
+    taken = claim(session, worker)
+    sent = json.dumps(
+        [
+            {"id": job.id, "lease": job.lease, "concurrency": "imports", "concurrency_key": ""}
+            for job in taken
+        ]
+    )
+    assert do(session, gates.put_under(sent)) == []
+    assert admit(session) == 2
+    assert len(claim(session, worker)) == 2

@@ -21,7 +21,7 @@ put AS (
     UPDATE jobqueue.jobs AS job
     SET state = 'gated', attempt = job.attempt - 1, worker_id = NULL, lease = NULL,
         started_at = NULL, concurrency = ack.concurrency, concurrency_key = ack.concurrency_key,
-        rate = ack.rate, rate_key = ack.rate_key, weight = ack.weight
+        rate = ack.rate, rate_key = ack.rate_key, weight = ack.weight, holds = NULL
     FROM ack
     WHERE job.id = ANY (ARRAY(SELECT id FROM locked))
       AND job.id = ack.id
