@@ -54,12 +54,12 @@ queues = Table(
     metadata,
     Column("name", TEXT, primary_key=True),
     Column("created_at", MOMENT, nullable=False, server_default=text("now()")),
-    Column("concurrency", Integer, CheckConstraint("concurrency >= 1")),
     Column("history_days", Integer),
     Column("max_attempts", SmallInteger),
     Column("target_backlog", Integer),
     Column("min_workers", Integer, nullable=False, server_default=text("0")),
     Column("max_workers", Integer),
+    Column("concurrency", Integer, CheckConstraint("concurrency >= 1")),
 )
 
 tasks = Table(
@@ -118,6 +118,7 @@ jobs = Table(
     Column("timeout_seconds", REAL),
     Column("progress", REAL),
     Column("progress_message", TEXT),
+    Column("expires_at", MOMENT),
     Column("concurrency", TEXT),
     Column("concurrency_key", TEXT),
     Column("rate", TEXT),
@@ -125,7 +126,6 @@ jobs = Table(
     Column("weight", Integer),
     Column("holds", Boolean),
     Column("admitted_at", MOMENT),
-    Column("expires_at", MOMENT),
 )
 Index(
     "jobs_claim",

@@ -44,6 +44,10 @@ ENQUEUER = (
     "EXECUTE pg_catalog.format( 'GRANT EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1 TO %s', "
     "may.role);"
 )
+ALERTS_HOLDER = (
+    "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts TO %s', "
+    "role);"
+)
 FUNCTION_HOLDER = (
     "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
 )
@@ -52,8 +56,12 @@ SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
     ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
     ("0004_schedules.sql", HOLDER): "the same",
-    ("0005_gates.sql", HOLDER): "the same",
-    ("0005_gates.sql", ENQUEUER): "the role as above",
+    ("0005_policies.sql", HOLDER): "the same",
+    ("0005_policies.sql", FUNCTION_HOLDER): "as in 0003",
+    ("0005_policies.down.sql", FUNCTION_HOLDER): "the same",
+    ("0006_gates.sql", HOLDER): "as in 0004",
+    ("0008_alerts.sql", ALERTS_HOLDER): "the role as above",
+    ("0006_gates.sql", ENQUEUER): "the role as above",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (
@@ -173,6 +181,7 @@ FOR_THE_OWNER = {
     "wake_gatekeeper": "nobody",
     "make_history_partitions": "nobody",
     "drop_history_partitions": "nobody",
+    "trim_history": "nobody",
     "task_defaults": "everybody",  # it gives nothing away but a task's queue and numbers
     "wake": "everybody",  # anybody may NOTIFY, and it says nothing
     "redact": "everybody",  # the views call it for whoever reads them

@@ -6,7 +6,7 @@
 -- their locks: what goes on meanwhile waits. A lock that is not had soon is given up and tried again.
 LOCK TABLE jobqueue.tasks, jobqueue.queues, jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 
-UPDATE jobqueue.schema_version SET version = 6;
+UPDATE jobqueue.schema_version SET version = 5;
 
 -- Pauses -----------------------------------------------------------------------------------------
 
@@ -102,356 +102,6 @@ BEGIN
     DELETE FROM jobqueue.pauses AS known
     WHERE known.kind = it.kind AND known.name = it.name AND known.key = it.key;
     RETURN FOUND;
-END
-$body$;
-
--- Keys that are paused --------------------------------------------------------------------------
-
--- A key that is resumed is looked at anew, and at once.
-CREATE FUNCTION jobqueue.call_resumed_key() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
-BEGIN
-    INSERT INTO jobqueue.gate_calls (name, key) VALUES (OLD.name, OLD.key);
-    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
-    RETURN NULL;
-END
-$body$;
-CREATE TRIGGER call_resumed_key AFTER UPDATE OR DELETE ON jobqueue.pauses
-    FOR EACH ROW WHEN (OLD.kind = 'key') EXECUTE FUNCTION jobqueue.call_resumed_key();
-
-CREATE FUNCTION jobqueue.call_resumed_keys() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
-BEGIN
-    INSERT INTO jobqueue.gate_calls (name, key) SELECT one.name, NULL FROM jobqueue.limits AS one;
-    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
-    RETURN NULL;
-END
-$body$;
-CREATE TRIGGER call_resumed_keys AFTER TRUNCATE ON jobqueue.pauses
-    FOR EACH STATEMENT EXECUTE FUNCTION jobqueue.call_resumed_keys();
-
--- As before, and a job of a paused key that was let through goes back to its gate. Under an ordered
--- limit it keeps its key, lest another goes before it, and is due again and again.
-CREATE OR REPLACE FUNCTION jobqueue.stop_at_gate() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
-BEGIN
-    IF NEW.state = 'available' THEN
-        IF NEW.admitted_at IS NOT NULL AND NEW.admitted_at IS DISTINCT FROM OLD.admitted_at THEN
-            RETURN NEW;
-        END IF;
-        IF NEW.holds AND EXISTS (
-            SELECT FROM jobqueue.pauses AS known
-            WHERE known.kind = 'key' AND known.name = NEW.concurrency
-              AND known.key = NEW.concurrency_key)
-        THEN
-            IF EXISTS (SELECT FROM jobqueue.limits AS one
-                       WHERE one.name = NEW.concurrency AND one.ordered AND NOT one.removed)
-            THEN
-                NEW.state := 'scheduled';
-                NEW.run_at := pg_catalog.clock_timestamp() + interval '1 s';
-                RETURN NEW;
-            END IF;
-            NEW.holds := NULL;
-        END IF;
-        IF NEW.concurrency IS NOT NULL AND NEW.holds IS NULL THEN
-            NEW.state := 'gated';
-            INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
-            IF NEW.rate IS NOT NULL AND OLD.state = 'running' AND NEW.admitted_at IS NULL
-               AND OLD.admitted_at IS NOT NULL
-            THEN
-                INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
-                    NEW.rate, NEW.rate_key, date_part('epoch', OLD.admitted_at), NEW.weight);
-            END IF;
-        ELSIF NEW.rate IS NOT NULL THEN
-            NEW.state := 'gated';
-            INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
-                NEW.rate, NEW.rate_key,
-                CASE WHEN NEW.admitted_at IS NULL THEN date_part('epoch', OLD.admitted_at) END,
-                NEW.weight);
-        END IF;
-    ELSIF NEW.state <> 'gated' AND OLD.holds AND NOT EXISTS (
-        SELECT FROM jobqueue.limits AS one WHERE one.name = NEW.concurrency AND one.ordered
-    ) THEN
-        NEW.holds := NULL;
-        INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
-    END IF;
-    RETURN NEW;
-END
-$body$;
-
--- As before, and nothing is let through for a paused key.
-CREATE OR REPLACE FUNCTION jobqueue.admit_called(
-    rule jobqueue.limits, most integer,
-    OUT admitted integer, OUT queues text[], OUT again boolean, OUT locked boolean
-)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-    limit_name text := rule.name;
-    amount integer := CASE WHEN rule.removed THEN 2147483647 ELSE rule.amount END;
-    ordered boolean := rule.ordered AND NOT rule.removed;
-    called text[];
-    left_at text[];
-    cut_off boolean;
-    all_keys boolean;
-    seen integer;
-BEGIN
-    WITH gone AS (
-        DELETE FROM jobqueue.gate_calls AS call
-        WHERE call.name = limit_name AND call.id = ANY (ARRAY(
-            SELECT one.id FROM jobqueue.gate_calls AS one WHERE one.name = limit_name
-            ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED))
-        RETURNING call.key
-    )
-    SELECT array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), count(*), count(*) > count(key)
-    INTO called, seen, all_keys FROM gone;
-    again := seen >= most OR all_keys;
-    IF all_keys THEN
-        PERFORM jobqueue.call_all_keys(limit_name);
-    END IF;
-
-    WITH room AS MATERIALIZED (
-        SELECT gate.key, greatest(least(amount - held.jobs, most), 0) AS jobs
-        FROM unnest(called) AS gate (key)
-        CROSS JOIN LATERAL (
-            SELECT count(*) AS jobs
-            FROM (
-                SELECT FROM jobqueue.jobs AS holder
-                WHERE holder.concurrency = limit_name AND holder.concurrency_key = gate.key
-                  AND holder.holds
-                LIMIT amount
-            ) AS one
-        ) AS held
-        WHERE NOT EXISTS (
-            SELECT FROM jobqueue.pauses AS known
-            WHERE known.kind = 'key' AND known.name = limit_name AND known.key = gate.key)
-    ),
-    chosen AS MATERIALIZED (
-        -- One that somebody has locked is left for the next time; where order matters nobody goes
-        -- before it.
-        SELECT room.key, next.id
-        FROM room
-        CROSS JOIN LATERAL (
-            SELECT job.id
-            FROM jobqueue.jobs AS job
-            WHERE job.concurrency = limit_name AND job.concurrency_key = room.key
-              AND job.state = 'gated' AND job.holds IS NULL
-            ORDER BY job.priority, job.run_at, job.id
-            LIMIT room.jobs
-            FOR UPDATE SKIP LOCKED
-        ) AS next
-        WHERE NOT ordered OR next.id = (
-            SELECT job.id
-            FROM jobqueue.jobs AS job
-            WHERE job.concurrency = limit_name AND job.concurrency_key = room.key
-              AND job.state = 'gated' AND job.holds IS NULL
-            ORDER BY job.priority, job.run_at, job.id
-            LIMIT 1)
-    ),
-    through AS (
-        UPDATE jobqueue.jobs AS job
-        SET state = CASE WHEN job.rate IS NULL THEN 'available' ELSE 'gated' END,
-            holds = true, admitted_at = clock_timestamp()
-        WHERE job.id = ANY (ARRAY(SELECT id FROM chosen))
-        RETURNING job.id, job.queue, job.rate, job.rate_key
-    ),
-    onward AS (
-        INSERT INTO jobqueue.gate_calls (name, key)
-        SELECT DISTINCT rate, rate_key FROM through WHERE rate IS NOT NULL
-    ),
-    short AS (
-        SELECT room.key, room.jobs FROM room
-        WHERE room.jobs > 0
-          AND (room.jobs >= most
-               OR room.jobs > (SELECT count(*) FROM chosen WHERE chosen.key = room.key))
-    )
-    SELECT (SELECT count(*) FROM through),
-           ARRAY(SELECT DISTINCT queue FROM through WHERE rate IS NULL),
-           ARRAY(
-               SELECT short.key FROM short
-               WHERE EXISTS (
-                   SELECT FROM jobqueue.jobs AS job
-                   WHERE job.concurrency = limit_name AND job.concurrency_key = short.key
-                     AND job.state = 'gated' AND job.holds IS NULL
-                     AND job.id <> ALL (ARRAY(
-                         SELECT chosen.id FROM chosen WHERE chosen.key = short.key)))),
-           (SELECT count(*) FROM through) >= most
-    INTO admitted, queues, left_at, cut_off;
-
-    -- Those that could have gone are called for again.
-    INSERT INTO jobqueue.gate_calls (name, key)
-    SELECT limit_name, gate.key FROM unnest(left_at) AS gate (key);
-    again := again OR cut_off;
-    locked := cardinality(left_at) > 0;
-END
-$body$;
-
--- The same.
-CREATE OR REPLACE FUNCTION jobqueue.admit_in_turn(
-    rule jobqueue.limits, OUT admitted integer, OUT queues text[], OUT full_up boolean
-)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE
-    -- Keys of which nothing can go, because they are full or locked, are passed over so many at a time.
-    most_rounds CONSTANT integer := 20;
-    amount integer := coalesce(rule.amount, 2147483647);
-    room integer;
-    last_key text := rule.turn;
-    keys text[];
-    shares integer;
-    round record;
-    idle integer := 0;
-BEGIN
-    admitted := 0;
-    queues := '{}';
-    full_up := false;
-    DELETE FROM jobqueue.gate_calls AS call
-    WHERE call.name = rule.name AND call.id = ANY (ARRAY(
-        SELECT one.id FROM jobqueue.gate_calls AS one WHERE one.name = rule.name
-        ORDER BY one.id LIMIT 10000 FOR UPDATE SKIP LOCKED));
-    room := rule.ahead - (
-        SELECT count(*) FROM jobqueue.jobs AS job
-        WHERE job.concurrency = rule.name AND job.holds AND job.state <> 'running');
-    FOR step IN 1 .. most_rounds LOOP
-        IF room <= 0 THEN
-            full_up := true;
-            EXIT;
-        END IF;
-        -- The keys whose turn is next, and after the last the first again.
-        WITH RECURSIVE next AS (
-            SELECT (SELECT min(job.concurrency_key) FROM jobqueue.jobs AS job
-                    WHERE job.concurrency = rule.name AND job.state = 'gated'
-                      AND job.holds IS NULL AND job.concurrency_key > last_key) AS key, 1 AS number
-            UNION ALL
-            SELECT (SELECT min(job.concurrency_key) FROM jobqueue.jobs AS job
-                    WHERE job.concurrency = rule.name AND job.state = 'gated'
-                      AND job.holds IS NULL AND job.concurrency_key > next.key), next.number + 1
-            FROM next WHERE next.key IS NOT NULL AND next.number < least(room, 1000)
-        )
-        SELECT array_agg(next.key ORDER BY next.number),
-               sum(jobqueue.fair_weight(rule.weights, next.key))
-        INTO keys, shares FROM next WHERE next.key IS NOT NULL;
-        IF keys IS NULL THEN
-            IF last_key = '' AND NOT rule.waiting THEN
-                EXIT;
-            ELSIF last_key = '' THEN
-                -- Nobody waits, as far as can be seen: who comes now will call.
-                UPDATE jobqueue.limits AS one SET waiting = false WHERE one.name = rule.name;
-                EXIT;
-            END IF;
-            last_key := '';
-            CONTINUE;
-        END IF;
-        IF NOT rule.waiting THEN
-            UPDATE jobqueue.limits AS one SET waiting = true WHERE one.name = rule.name;
-            rule.waiting := true;
-        END IF;
-        WITH chosen AS (
-            SELECT next.id
-            FROM unnest(keys) WITH ORDINALITY AS gate (key, number)
-            CROSS JOIN LATERAL (
-                SELECT amount - count(*) AS jobs
-                FROM (
-                    SELECT FROM jobqueue.jobs AS holder
-                    WHERE holder.concurrency = rule.name AND holder.concurrency_key = gate.key
-                      AND holder.holds
-                    LIMIT amount
-                ) AS held
-            ) AS free
-            CROSS JOIN LATERAL (
-                SELECT job.id
-                FROM jobqueue.jobs AS job
-                WHERE job.concurrency = rule.name AND job.concurrency_key = gate.key
-                  AND job.state = 'gated' AND job.holds IS NULL
-                ORDER BY job.priority, job.run_at, job.id
-                LIMIT least(greatest(free.jobs, 0), jobqueue.fair_weight(rule.weights, gate.key)
-                    * greatest(room / shares, 1))
-                FOR UPDATE SKIP LOCKED
-            ) AS next
-            WHERE NOT EXISTS (
-                SELECT FROM jobqueue.pauses AS known
-                WHERE known.kind = 'key' AND known.name = rule.name AND known.key = gate.key)
-        ),
-        through AS (
-            UPDATE jobqueue.jobs AS job
-            SET state = CASE WHEN job.rate IS NULL THEN 'available' ELSE 'gated' END,
-                holds = true, admitted_at = clock_timestamp()
-            WHERE job.id = ANY (ARRAY(SELECT id FROM chosen))
-            RETURNING job.queue, job.rate, job.rate_key
-        ),
-        onward AS (
-            INSERT INTO jobqueue.gate_calls (name, key)
-            SELECT DISTINCT rate, rate_key FROM through WHERE rate IS NOT NULL
-        )
-        SELECT count(*) AS jobs, array_agg(DISTINCT queue) FILTER (WHERE rate IS NULL) AS queues
-        INTO round FROM through;
-        admitted := admitted + round.jobs;
-        queues := queues || round.queues;
-        room := room - round.jobs;
-        last_key := keys[cardinality(keys)];
-        -- Twice round without a single one: they are all full.
-        idle := CASE WHEN round.jobs > 0 THEN 0 ELSE idle + 1 END;
-        EXIT WHEN idle > 2;
-    END LOOP;
-    UPDATE jobqueue.limits AS one SET turn = last_key
-    WHERE one.name = rule.name AND one.turn <> last_key;
-END
-$body$;
-
--- The same.
-CREATE OR REPLACE FUNCTION jobqueue.look_at_rate(
-    rule jobqueue.limits, rate_key text, slack double precision, ahead double precision, most integer,
-    OUT heaviest integer, OUT stands_alone boolean, OUT pace double precision,
-    OUT earliest double precision, OUT at_once bigint, OUT places bigint
-)
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
-#variable_conflict use_column
-DECLARE
-    present double precision := date_part('epoch', clock_timestamp());
-    window_seconds double precision := rule.per_seconds + slack;
-    known jobqueue.rates;
-    per_window integer;
-    held_until double precision;
-BEGIN
-    -- Locked, or it might be pruned meanwhile.
-    INSERT INTO jobqueue.rates AS one (name, key) VALUES (rule.name, look_at_rate.rate_key)
-    ON CONFLICT (name, key) DO UPDATE
-    -- Only a rule that is stricter no more has left it further ahead than this.
-    SET free_at = least(one.free_at, present + look_at_rate.ahead + window_seconds)
-    RETURNING one.* INTO known;
-
-    look_at_rate.heaviest := known.heaviest;
-    look_at_rate.stands_alone := known.heaviest > 1 AND known.heaviest::bigint * 2 > rule.amount;
-    per_window := CASE WHEN look_at_rate.stands_alone THEN 1
-                       ELSE rule.amount - known.heaviest + 1 END;
-    look_at_rate.pace := window_seconds / per_window;
-    -- A little later than now: it has to be claimed first.
-    look_at_rate.earliest := greatest(present + 0.01, known.free_at);
-    look_at_rate.at_once := 1;
-    look_at_rate.places := 0;
-    held_until := greatest(
-        known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')),
-        -- Whoever resumes the key calls: until then a look now and then is enough.
-        (SELECT present + 60 FROM jobqueue.pauses AS known
-         WHERE known.kind = 'key' AND known.name = rule.name
-           AND known.key = look_at_rate.rate_key));
-    IF held_until > look_at_rate.earliest THEN
-        look_at_rate.earliest := held_until;
-    ELSIF known.credit > 0 THEN
-        look_at_rate.earliest := present + 0.01;
-        look_at_rate.at_once := known.credit;
-        look_at_rate.places := least(known.credit, look_at_rate.most);
-        RETURN;
-    ELSIF look_at_rate.earliest > known.free_at THEN
-        look_at_rate.at_once := least(
-            rule.burst, per_window,
-            floor(least((look_at_rate.earliest - known.free_at) / look_at_rate.pace, 1e9)) + 1);
-    END IF;
-    IF look_at_rate.earliest <= present + look_at_rate.ahead THEN
-        look_at_rate.places := least(
-            look_at_rate.most,
-            greatest(look_at_rate.at_once, floor(
-                (present + look_at_rate.ahead - look_at_rate.earliest) / look_at_rate.pace) + 1));
-    END IF;
 END
 $body$;
 
@@ -649,7 +299,7 @@ $body$;
 -- To be replaced takes that away.
 ALTER FUNCTION jobqueue.task_defaults SECURITY DEFINER;
 
--- As before, and a job that was contested keeps its deadline and its limits.
+-- As before, and a job that was contested keeps its deadline.
 CREATE OR REPLACE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
 DECLARE
@@ -681,11 +331,6 @@ BEGIN
             IF job.expires_at IS NOT NULL OR answer.outcome = 'replaced' THEN
                 PERFORM jobqueue.give_expiry(
                     answer.job_id, answer.outcome, job.expires_at, NULL);
-            END IF;
-            IF job.concurrency IS NOT NULL OR job.rate IS NOT NULL THEN
-                PERFORM jobqueue.put_under_limits(
-                    ARRAY[answer.job_id], ARRAY[answer.outcome], job.concurrency,
-                    ARRAY[job.concurrency_key], job.rate, ARRAY[job.rate_key], job.weight);
             END IF;
         EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
             -- What it asks for cannot be had: that must not keep all the others waiting.
@@ -1047,113 +692,6 @@ BEGIN
 END
 $body$;
 
--- Enqueue jobs of one task that are under limits; as enqueue_many_v1. concurrency_keys, rate_keys:
--- one for each job.
-CREATE FUNCTION jobqueue.enqueue_gated_v1(
-    task text,
-    args jsonb,
-    queue text,
-    priority integer,
-    run_at timestamptz,
-    delay interval,
-    max_attempts integer,
-    ids uuid[],
-    idempotency_keys text[],
-    idempotency_retention interval,
-    unique_keys text[],
-    unique_mode text,
-    unique_window interval,
-    timeout interval,
-    concurrency text,
-    concurrency_keys text[],
-    rate text,
-    rate_keys text[],
-    weight integer,
-    expires_at timestamptz DEFAULT NULL,
-    expires_in interval DEFAULT NULL,
-    OUT job_id uuid,
-    OUT outcome text
-)
-RETURNS SETOF record
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp ROWS 100 AS $body$
-#variable_conflict use_column
-DECLARE
-    moment timestamptz := pg_catalog.clock_timestamp();
-    due timestamptz := coalesce(enqueue_gated_v1.run_at, moment + enqueue_gated_v1.delay, moment);
-    done_ids uuid[];
-    done_outcomes text[];
-    after interval := enqueue_gated_v1.expires_in;
-BEGIN
-    IF enqueue_gated_v1.expires_at IS NULL AND after IS NULL THEN
-        SELECT pg_catalog.make_interval(secs => known.expires_seconds) INTO after
-        FROM jobqueue.tasks AS known
-        WHERE known.name = enqueue_gated_v1.task AND known.expires_seconds IS NOT NULL;
-    ELSIF enqueue_gated_v1.expires_at IS DISTINCT FROM 'infinity' OR after IS NOT NULL THEN
-        PERFORM jobqueue.check_expiry(enqueue_gated_v1.expires_at, after, enqueue_gated_v1.run_at);
-    END IF;
-    -- Most are new for certain, and wait where they belong from the first. Whatever of the others is
-    -- to be refused is refused below, in the same words.
-    IF ids IS NULL AND idempotency_keys IS NULL AND unique_keys IS NULL
-       AND enqueue_gated_v1.task <> '' AND length(enqueue_gated_v1.task) <= 200
-       AND enqueue_gated_v1.queue <> '' AND length(enqueue_gated_v1.queue) <= 63
-       AND enqueue_gated_v1.priority BETWEEN -32768 AND 32767
-       AND enqueue_gated_v1.max_attempts BETWEEN 1 AND 32767
-       AND (enqueue_gated_v1.run_at IS NULL OR enqueue_gated_v1.delay IS NULL)
-       AND due BETWEEN '0001-01-02 00:00:00+00' AND '9999-12-30 00:00:00+00'
-       AND (timeout BETWEEN '1 ms' AND '1100 years') IS NOT FALSE
-       AND NOT EXISTS (
-           SELECT FROM pg_catalog.jsonb_array_elements(enqueue_gated_v1.args) AS one
-           WHERE pg_catalog.jsonb_typeof(one.value) <> 'object'
-              OR pg_catalog.pg_column_size(one.value) > 8388608)
-    THEN
-        RETURN QUERY
-        INSERT INTO jobqueue.jobs AS job (
-            id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args,
-            timeout_seconds, concurrency, concurrency_key, rate, rate_key, weight, expires_at)
-        SELECT jobqueue.uuid_v7(), due, moment, enqueue_gated_v1.priority,
-               enqueue_gated_v1.max_attempts,
-               CASE WHEN due > moment THEN 'scheduled' ELSE 'gated' END,
-               enqueue_gated_v1.queue, enqueue_gated_v1.task, one.args,
-               extract(epoch FROM timeout)::real, enqueue_gated_v1.concurrency,
-               CASE WHEN enqueue_gated_v1.concurrency IS NOT NULL
-                   THEN coalesce(one.concurrency_key, '') END,
-               enqueue_gated_v1.rate,
-               CASE WHEN enqueue_gated_v1.rate IS NOT NULL THEN coalesce(one.rate_key, '') END,
-               enqueue_gated_v1.weight,
-               CASE WHEN enqueue_gated_v1.expires_at < 'infinity' OR after IS NOT NULL
-                    THEN jobqueue.expiry(enqueue_gated_v1.expires_at, after, due) END
-        FROM ROWS FROM (
-            pg_catalog.jsonb_array_elements(enqueue_gated_v1.args),
-            pg_catalog.unnest(concurrency_keys), pg_catalog.unnest(rate_keys)
-        ) AS one (args, concurrency_key, rate_key)
-        RETURNING job.id, 'inserted';
-        IF due <= moment THEN
-            PERFORM jobqueue.call_gates(
-                enqueue_gated_v1.concurrency, concurrency_keys, enqueue_gated_v1.rate, rate_keys);
-        END IF;
-        RETURN;
-    END IF;
-    SELECT pg_catalog.array_agg(made.job_id ORDER BY made.position),
-           pg_catalog.array_agg(made.outcome ORDER BY made.position)
-    INTO done_ids, done_outcomes
-    FROM jobqueue.enqueue_many_v1(
-        enqueue_gated_v1.task, enqueue_gated_v1.args, enqueue_gated_v1.queue,
-        enqueue_gated_v1.priority, enqueue_gated_v1.run_at, enqueue_gated_v1.delay,
-        enqueue_gated_v1.max_attempts, enqueue_gated_v1.ids, enqueue_gated_v1.idempotency_keys,
-        enqueue_gated_v1.idempotency_retention, enqueue_gated_v1.unique_keys,
-        enqueue_gated_v1.unique_mode, enqueue_gated_v1.unique_window, enqueue_gated_v1.timeout,
-        enqueue_gated_v1.expires_at, enqueue_gated_v1.expires_in
-    ) WITH ORDINALITY AS made (job_id, outcome, position);
-    PERFORM jobqueue.put_under_limits(
-        done_ids, done_outcomes, enqueue_gated_v1.concurrency, enqueue_gated_v1.concurrency_keys,
-        enqueue_gated_v1.rate, enqueue_gated_v1.rate_keys, enqueue_gated_v1.weight);
-    RETURN QUERY
-        SELECT one.id, one.outcome
-        FROM ROWS FROM (pg_catalog.unnest(done_ids), pg_catalog.unnest(done_outcomes))
-            AS one (id, outcome);
-END
-$body$;
-
 ALTER FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid, text, interval, text, text,
     interval, interval, timestamptz, interval) SECURITY DEFINER;
 ALTER FUNCTION jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
@@ -1162,12 +700,6 @@ REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, times
     interval, interval, timestamptz, interval),
     jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
     text, interval, interval, timestamptz, interval) FROM PUBLIC;
-ALTER FUNCTION jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
-    interval, text[], text, interval, interval, text, text[], text, text[], integer, timestamptz,
-    interval) SECURITY DEFINER;
-REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
-    interval, text[], text, interval, interval, text, text[], text, text[], integer, timestamptz,
-    interval) FROM PUBLIC;
 
 -- Who could call the functions before may call those that take their place.
 DO $keep$
@@ -1182,7 +714,7 @@ BEGIN
             ON new.pronamespace = old.pronamespace AND new.proname = old.proname
         CROSS JOIN LATERAL pg_catalog.aclexplode(old.proacl) AS one
         WHERE old.pronamespace = 'jobqueue'::regnamespace
-          AND old.proname IN ('enqueue_v1', 'enqueue_many_v1', 'enqueue_gated_v1')
+          AND old.proname IN ('enqueue_v1', 'enqueue_many_v1')
           AND NOT 'expires_in' = ANY (old.proargnames)
           AND  'expires_in' = ANY (new.proargnames)
     LOOP
@@ -1194,9 +726,7 @@ $keep$;
 DROP FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid, text, interval, text, text,
     interval, interval),
     jobqueue.enqueue_many_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[], interval, text[],
-    text, interval, interval),
-    jobqueue.enqueue_gated_v1(text, jsonb, text, integer, timestamptz, interval, integer, uuid[], text[],
-    interval, text[], text, interval, interval, text, text[], text, text[], integer);
+    text, interval, interval);
 
 -- Rights -----------------------------------------------------------------------------------------
 

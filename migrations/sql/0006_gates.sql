@@ -8,7 +8,7 @@ LOCK TABLE jobqueue.tasks, jobqueue.queues IN ACCESS EXCLUSIVE MODE;
 LOCK TABLE jobqueue.workers IN SHARE ROW EXCLUSIVE MODE;
 LOCK TABLE jobqueue.all_jobs IN ACCESS EXCLUSIVE MODE;
 
-UPDATE jobqueue.schema_version SET version = 5;
+UPDATE jobqueue.schema_version SET version = 6;
 
 ALTER TABLE jobqueue.jobs
     ADD COLUMN concurrency text,
@@ -119,9 +119,30 @@ BEGIN
     IF NEW.state = 'available' THEN
         IF NEW.admitted_at IS NOT NULL AND NEW.admitted_at IS DISTINCT FROM OLD.admitted_at THEN
             RETURN NEW;
-        ELSIF NEW.concurrency IS NOT NULL AND NEW.holds IS NULL THEN
+        END IF;
+        IF NEW.holds AND EXISTS (
+            SELECT FROM jobqueue.pauses AS known
+            WHERE known.kind = 'key' AND known.name = NEW.concurrency
+              AND known.key = NEW.concurrency_key)
+        THEN
+            IF EXISTS (SELECT FROM jobqueue.limits AS one
+                       WHERE one.name = NEW.concurrency AND one.ordered AND NOT one.removed)
+            THEN
+                NEW.state := 'scheduled';
+                NEW.run_at := pg_catalog.clock_timestamp() + interval '1 s';
+                RETURN NEW;
+            END IF;
+            NEW.holds := NULL;
+        END IF;
+        IF NEW.concurrency IS NOT NULL AND NEW.holds IS NULL THEN
             NEW.state := 'gated';
             INSERT INTO jobqueue.gate_calls (name, key) VALUES (NEW.concurrency, NEW.concurrency_key);
+            IF NEW.rate IS NOT NULL AND OLD.state = 'running' AND NEW.admitted_at IS NULL
+               AND OLD.admitted_at IS NOT NULL
+            THEN
+                INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
+                    NEW.rate, NEW.rate_key, date_part('epoch', OLD.admitted_at), NEW.weight);
+            END IF;
         ELSIF NEW.rate IS NOT NULL THEN
             NEW.state := 'gated';
             INSERT INTO jobqueue.gate_calls (name, key, unused_at, weight) VALUES (
@@ -232,6 +253,9 @@ BEGIN
                 LIMIT amount
             ) AS one
         ) AS held
+        WHERE NOT EXISTS (
+            SELECT FROM jobqueue.pauses AS known
+            WHERE known.kind = 'key' AND known.name = limit_name AND known.key = gate.key)
     ),
     chosen AS MATERIALIZED (
         -- One that somebody has locked is left for the next time; where order matters nobody goes
@@ -376,6 +400,9 @@ BEGIN
                     * greatest(room / shares, 1))
                 FOR UPDATE SKIP LOCKED
             ) AS next
+            WHERE NOT EXISTS (
+                SELECT FROM jobqueue.pauses AS known
+                WHERE known.kind = 'key' AND known.name = rule.name AND known.key = gate.key)
         ),
         through AS (
             UPDATE jobqueue.jobs AS job
@@ -451,7 +478,11 @@ BEGIN
     look_at_rate.at_once := 1;
     look_at_rate.places := 0;
     held_until := greatest(
-        known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')));
+        known.held_until, date_part('epoch', coalesce(rule.held_until, '-infinity')),
+        -- Whoever resumes the key calls: until then a look now and then is enough.
+        (SELECT present + 60 FROM jobqueue.pauses AS known
+         WHERE known.kind = 'key' AND known.name = rule.name
+           AND known.key = look_at_rate.rate_key));
     IF held_until > look_at_rate.earliest THEN
         look_at_rate.earliest := held_until;
     ELSIF known.credit > 0 THEN
@@ -946,6 +977,8 @@ CREATE FUNCTION jobqueue.enqueue_gated_v1(
     rate text,
     rate_keys text[],
     weight integer,
+    expires_at timestamptz DEFAULT NULL,
+    expires_in interval DEFAULT NULL,
     OUT job_id uuid,
     OUT outcome text
 )
@@ -957,6 +990,7 @@ DECLARE
     due timestamptz := coalesce(enqueue_gated_v1.run_at, moment + enqueue_gated_v1.delay, moment);
     done_ids uuid[];
     done_outcomes text[];
+    after interval := enqueue_gated_v1.expires_in;
 BEGIN
     IF pg_catalog.jsonb_typeof(enqueue_gated_v1.args) = 'array'
        AND pg_catalog.jsonb_array_length(enqueue_gated_v1.args) <> ANY (ARRAY[
@@ -965,6 +999,13 @@ BEGIN
         RAISE EXCEPTION 'concurrency_keys, rate_keys: not one for each of % jobs; give as many, or NULL',
             pg_catalog.jsonb_array_length(enqueue_gated_v1.args)
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF enqueue_gated_v1.expires_at IS NULL AND after IS NULL THEN
+        SELECT pg_catalog.make_interval(secs => known.expires_seconds) INTO after
+        FROM jobqueue.tasks AS known
+        WHERE known.name = enqueue_gated_v1.task AND known.expires_seconds IS NOT NULL;
+    ELSIF enqueue_gated_v1.expires_at IS DISTINCT FROM 'infinity' OR after IS NOT NULL THEN
+        PERFORM jobqueue.check_expiry(enqueue_gated_v1.expires_at, after, enqueue_gated_v1.run_at);
     END IF;
     -- Most are new for certain, and wait where they belong from the first. Whatever of the others is
     -- to be refused is refused below, in the same words.
@@ -984,7 +1025,7 @@ BEGIN
         RETURN QUERY
         INSERT INTO jobqueue.jobs AS job (
             id, run_at, enqueued_at, priority, max_attempts, state, queue, task, args,
-            timeout_seconds, concurrency, concurrency_key, rate, rate_key, weight)
+            timeout_seconds, concurrency, concurrency_key, rate, rate_key, weight, expires_at)
         SELECT jobqueue.uuid_v7(), due, moment, enqueue_gated_v1.priority,
                enqueue_gated_v1.max_attempts,
                CASE WHEN due > moment THEN 'scheduled' ELSE 'gated' END,
@@ -994,7 +1035,9 @@ BEGIN
                    THEN coalesce(one.concurrency_key, '') END,
                enqueue_gated_v1.rate,
                CASE WHEN enqueue_gated_v1.rate IS NOT NULL THEN coalesce(one.rate_key, '') END,
-               enqueue_gated_v1.weight
+               enqueue_gated_v1.weight,
+               CASE WHEN enqueue_gated_v1.expires_at < 'infinity' OR after IS NOT NULL
+                    THEN jobqueue.expiry(enqueue_gated_v1.expires_at, after, due) END
         FROM ROWS FROM (
             pg_catalog.jsonb_array_elements(enqueue_gated_v1.args),
             pg_catalog.unnest(concurrency_keys), pg_catalog.unnest(rate_keys)
@@ -1014,7 +1057,8 @@ BEGIN
         enqueue_gated_v1.priority, enqueue_gated_v1.run_at, enqueue_gated_v1.delay,
         enqueue_gated_v1.max_attempts, enqueue_gated_v1.ids, enqueue_gated_v1.idempotency_keys,
         enqueue_gated_v1.idempotency_retention, enqueue_gated_v1.unique_keys,
-        enqueue_gated_v1.unique_mode, enqueue_gated_v1.unique_window, enqueue_gated_v1.timeout
+        enqueue_gated_v1.unique_mode, enqueue_gated_v1.unique_window, enqueue_gated_v1.timeout,
+        enqueue_gated_v1.expires_at, enqueue_gated_v1.expires_in
     ) WITH ORDINALITY AS made (job_id, outcome, position);
     PERFORM jobqueue.put_under_limits(
         done_ids, done_outcomes, enqueue_gated_v1.concurrency, enqueue_gated_v1.concurrency_keys,
@@ -1192,6 +1236,95 @@ BEGIN
         END IF;
         -- It became what we look for between our looks: once more.
     END LOOP;
+END
+$body$;
+
+-- Keys that are paused, and jobs whose keys were contested -----------------------------------------
+
+-- A key that is resumed is looked at anew, and at once.
+CREATE FUNCTION jobqueue.call_resumed_key() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    INSERT INTO jobqueue.gate_calls (name, key) VALUES (OLD.name, OLD.key);
+    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER call_resumed_key AFTER UPDATE OR DELETE ON jobqueue.pauses
+    FOR EACH ROW WHEN (OLD.kind = 'key') EXECUTE FUNCTION jobqueue.call_resumed_key();
+
+CREATE FUNCTION jobqueue.call_resumed_keys() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $body$
+BEGIN
+    INSERT INTO jobqueue.gate_calls (name, key) SELECT one.name, NULL FROM jobqueue.limits AS one;
+    PERFORM pg_catalog.pg_notify('jobqueue_leader', 'admit');
+    RETURN NULL;
+END
+$body$;
+CREATE TRIGGER call_resumed_keys AFTER TRUNCATE ON jobqueue.pauses
+    FOR EACH STATEMENT EXECUTE FUNCTION jobqueue.call_resumed_keys();
+
+-- As before, and a job that was contested keeps its limits.
+CREATE OR REPLACE FUNCTION jobqueue.settle_contested(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $body$
+DECLARE
+    job jobqueue.jobs;
+    answer record;
+    unusable text;
+    settled integer := 0;
+BEGIN
+    PERFORM pg_catalog.set_config('jobqueue.highest_key', '9223372036854775807', true);
+    FOR job IN
+        SELECT * FROM jobqueue.jobs AS one WHERE one.contested IS NOT NULL
+        ORDER BY one.id LIMIT most FOR UPDATE SKIP LOCKED
+    LOOP
+        unusable := NULL;
+        BEGIN
+            DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+            SELECT * INTO answer FROM jobqueue.enqueue_keyed(ROW(
+                job.id, false, job.task, job.args, job.queue, job.priority, job.max_attempts,
+                job.run_at, job.enqueued_at, true,
+                job.contested ->> 'idempotency_key',
+                (job.contested ->> 'idempotency_retention')::interval,
+                job.contested ->> 'unique_key',
+                job.contested ->> 'unique_mode',
+                (job.contested ->> 'unique_window')::interval)::jobqueue.keyed_job);
+            IF job.timeout_seconds IS NOT NULL OR answer.outcome = 'replaced' THEN
+                PERFORM jobqueue.give_timeout(
+                    answer.job_id, answer.outcome, job.timeout_seconds);
+            END IF;
+            IF job.expires_at IS NOT NULL OR answer.outcome = 'replaced' THEN
+                PERFORM jobqueue.give_expiry(
+                    answer.job_id, answer.outcome, job.expires_at, NULL);
+            END IF;
+            IF job.concurrency IS NOT NULL OR job.rate IS NOT NULL THEN
+                PERFORM jobqueue.put_under_limits(
+                    ARRAY[answer.job_id], ARRAY[answer.outcome], job.concurrency,
+                    ARRAY[job.concurrency_key], job.rate, ARRAY[job.rate_key], job.weight);
+            END IF;
+        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
+            -- What it asks for cannot be had: that must not keep all the others waiting.
+            unusable := SQLERRM;
+            DELETE FROM jobqueue.jobs AS one WHERE one.id = job.id;
+        END;
+        IF unusable IS NOT NULL OR answer.outcome <> 'inserted' THEN
+            INSERT INTO jobqueue.job_history (
+                id, run_at, enqueued_at, finished_at, priority, attempt, max_attempts, state, queue,
+                task, args, errors)
+            VALUES (
+                job.id, job.run_at, job.enqueued_at, pg_catalog.clock_timestamp(), job.priority, 0,
+                job.max_attempts, 'cancelled', job.queue, job.task, job.args,
+                pg_catalog.jsonb_build_array(pg_catalog.jsonb_build_object(
+                    'error', CASE WHEN unusable IS NULL THEN 'Duplicate' ELSE 'UnusableKey' END,
+                    'message', coalesce(
+                        unusable, pg_catalog.format('its key was taken by job %s', answer.job_id)),
+                    'failed_at', pg_catalog.clock_timestamp())));
+        END IF;
+        settled := settled + (
+            NOT EXISTS (SELECT FROM jobqueue.jobs AS one
+                        WHERE one.id = job.id AND one.contested IS NOT NULL))::integer;
+    END LOOP;
+    RETURN settled;
 END
 $body$;
 
