@@ -36,10 +36,17 @@ WORDS_OF_SQL = {
     ("migrations/env.py", "SELECT set_config('lock_timeout'"): "Alembic's own file",
     ("jobqueue/client/transaction.py", "a COMMIT inside"): "a message",
     ("jobqueue/cli/worker.py", "LISTEN and the leader"): "help",
+    ("jobqueue/doctor/checks/autovacuum.py", "ALTER TABLE jobqueue."): "a remedy, to be shown",
+    ("jobqueue/doctor/checks/durability.py", "ALTER DATABASE "): "the same",
+    ("jobqueue/doctor/checks/durability.py", "ALTER ROLE "): "the same",
+    ("jobqueue/doctor/checks/prepared.py", "COMMIT PREPARED "): "the same",
+    ("jobqueue/doctor/checks/snapshots.py", "ALTER ROLE "): "the same",
+    ("jobqueue/doctor/checks/snapshots.py", "GRANT pg_read_all_stats TO "): "the same",
 }
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
 HOLDER = "EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);"
+HOLDER_OF_ONE = "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts TO %s', role);"
 FUNCTION_HOLDER = (
     "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
 )
@@ -48,6 +55,7 @@ SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
     ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
     ("0004_schedules.sql", HOLDER): "the same",
+    ("0008_alerts.sql", HOLDER_OF_ONE): "one right that is written there; the role as above",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (
