@@ -46,7 +46,7 @@ WORDS_OF_SQL = {
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
 HOLDER = "EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);"
-HOLDER_OF_ONE = "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts TO %s', role);"
+HOLDER_OF_ONE = "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts"
 FUNCTION_HOLDER = (
     "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
 )

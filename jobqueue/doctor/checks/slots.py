@@ -58,7 +58,8 @@ def _remedies(one: Slot) -> tuple[str, ...]:
     if one.kind == "standby":
         return (
             "# end the long query on the standby; or there, if it may be cancelled:",
-            "ALTER SYSTEM SET hot_standby_feedback = off; SELECT pg_reload_conf();",
+            "ALTER SYSTEM SET hot_standby_feedback = off;",
+            select("pg_reload_conf()"),
         )
     drop = select(f"pg_drop_replication_slot({literal(one.name)})")
     if one.active:
