@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, LiteralString, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
@@ -68,10 +68,6 @@ class Patient:
             timeout = f"{max(1, round(self.limits.statement_seconds * 1000))}ms"
             run(execute, Statement(sql("doctor/session"), {"timeout": timeout}, tuple))
             return run(execute, statement)
-
-    def ask(self, name: LiteralString, row: Callable[..., Row], **params: object) -> list[Row]:
-        """Ask what `sql/<name>.sql` says, and make each of its rows a `row`."""
-        return self.run(Statement(sql(name), params, lambda columns: row(*columns)))
 
     def close(self) -> None:
         """Close the connection."""

@@ -13,6 +13,7 @@ import pytest
 from jobqueue.core.errors import ConfigurationError
 from jobqueue.doctor import examine
 from jobqueue.doctor.check import checks
+from jobqueue.store import stats
 from jobqueue.store.grants import Purpose
 from tests.cli.shell import Shell
 from tests.doctor.visit import QUICK, Visit
@@ -146,7 +147,7 @@ def test_a_check_goes_on_after_its_connection_was_lost(visit: Visit, monkeypatch
         pid = patient.connection.info.backend_pid
         ended.append(pid)
         visit.rows("SELECT pg_terminate_backend(%s)", [pid])
-        return patient.ask("stats/now", lambda _: [])
+        return patient.run(stats.now())
 
     chosen = {**checks(), "bloat": replace(checks()["bloat"], look=look)}
     monkeypatch.setattr("jobqueue.doctor.examination.checks", lambda: chosen)

@@ -83,7 +83,7 @@ def test_a_slot_that_nobody_uses_is_named(visit: Visit):
 def test_a_slot_that_keeps_much_of_the_log_is_named(visit: Visit):
     visit.limits = replace(QUICK, slot_bytes=1000)
     visit.rows("SELECT pg_create_physical_replication_slot('standby', true)")
-    visit.rows("SELECT pg_logical_emit_message(false, 'x', repeat('x', 100000))")
+    visit.rows("SELECT pg_logical_emit_message(true, 'x', repeat('x', 100000))")
     found = visit.problem("slots")
     assert found.evidence["bytes"] > 1000
     visit.obey(found)
@@ -126,7 +126,7 @@ def test_a_table_and_an_index_that_are_mostly_empty_are_named(visit: Visit):
     visit.rows("SELECT pg_stat_force_next_flush()")
     found = {problem.evidence["name"]: problem for _, problem in visit.problems("bloat")}
     assert {"jobs", "jobs_claim", "jobs_pkey"} <= found.keys()
-    assert found["jobs"].evidence["rows"] == 1
+    assert found["jobs"].evidence["rows"] < 100  # an estimate
     assert "REINDEX INDEX CONCURRENTLY jobqueue.jobs_claim;" in found["jobs_claim"].remedies
     for problem in found.values():
         visit.obey(problem)

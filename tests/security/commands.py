@@ -31,6 +31,7 @@ BASES: dict[str, list[str]] = {
     "worker": ["shop:jobs", "--no-maintenance", "--connect-timeout", "0"],
     "enqueue": ["greet", '{"name": "Ada"}'],
     "stats": [],
+    "doctor": [],
     "jobs list": [],
     "jobs show": [NOBODY],
     "jobs result": [NOBODY],

@@ -36,6 +36,12 @@ WORDS_OF_SQL = {
     ("migrations/env.py", "SELECT set_config('lock_timeout'"): "Alembic's own file",
     ("jobqueue/client/transaction.py", "a COMMIT inside"): "a message",
     ("jobqueue/cli/worker.py", "LISTEN and the leader"): "help",
+    ("jobqueue/doctor/checks/autovacuum.py", "ALTER TABLE jobqueue."): "a remedy, to be shown",
+    ("jobqueue/doctor/checks/durability.py", "ALTER DATABASE "): "the same",
+    ("jobqueue/doctor/checks/durability.py", "ALTER ROLE "): "the same",
+    ("jobqueue/doctor/checks/prepared.py", "COMMIT PREPARED "): "the same",
+    ("jobqueue/doctor/checks/snapshots.py", "ALTER ROLE "): "the same",
+    ("jobqueue/doctor/checks/snapshots.py", "GRANT pg_read_all_stats TO "): "the same",
 }
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
@@ -44,10 +50,7 @@ ENQUEUER = (
     "EXECUTE pg_catalog.format( 'GRANT EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1 TO %s', "
     "may.role);"
 )
-ALERTS_HOLDER = (
-    "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts TO %s', "
-    "role);"
-)
+HOLDER_OF_ONE = "EXECUTE pg_catalog.format('GRANT SELECT, INSERT, UPDATE, DELETE ON jobqueue.alerts"
 FUNCTION_HOLDER = (
     "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
 )
@@ -60,8 +63,8 @@ DYNAMIC = {
     ("0005_policies.sql", FUNCTION_HOLDER): "as in 0003",
     ("0005_policies.down.sql", FUNCTION_HOLDER): "the same",
     ("0006_gates.sql", HOLDER): "as in 0004",
-    ("0008_alerts.sql", ALERTS_HOLDER): "the role as above",
     ("0006_gates.sql", ENQUEUER): "the role as above",
+    ("0008_alerts.sql", HOLDER_OF_ONE): "one right that is written there; the role as above",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (

@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import select
+from jobqueue.store.statement import Statement, sql
 
 
 class Off(NamedTuple):
@@ -22,7 +23,7 @@ class Off(NamedTuple):
 @check(why="dead rows pile up, and every job makes some", needs_schema=False)
 def autovacuum(patient: Patient) -> Iterator[Problem]:
     """Find where it is off."""
-    for one in patient.ask("doctor/autovacuum", Off):
+    for one in patient.run(Statement(sql("doctor/autovacuum"), {}, Off._make)):
         if one.where == "table":
             yield Problem(
                 f"autovacuum is off for the table {one.name}",

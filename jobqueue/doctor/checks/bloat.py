@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import size
+from jobqueue.store.statement import Statement, sql
 
 
 class Relation(NamedTuple):
@@ -27,7 +28,9 @@ class Relation(NamedTuple):
 )
 def bloat(patient: Patient) -> Iterator[Problem]:
     """Find what is far larger than it has to be."""
-    for one in patient.ask("doctor/bloat", Relation, bytes=patient.limits.bloat_bytes):
+    for one in patient.run(
+        Statement(sql("doctor/bloat"), {"bytes": patient.limits.bloat_bytes}, Relation._make)
+    ):
         kind = "index" if one.is_index else "table"
         yield Problem(
             f"{kind} {one.name} has {size(one.bytes)}, for {one.rows:,} rows that need "

@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.store import stats
+from jobqueue.store.statement import Statement, sql
 
 REMEDY = "timedatectl set-ntp true  # or another NTP client, there and on the server"
 
@@ -45,8 +46,12 @@ def clocks(patient: Patient) -> Iterator[Problem]:
             {"ahead_seconds": round(ahead, 3), "doubt_seconds": round(doubt, 3)},
             (REMEDY,),
         )
-    for one in patient.ask(
-        "doctor/worker_clocks", WorkerClock, ahead=limit, behind=limit + HEARTBEAT_SECONDS
+    for one in patient.run(
+        Statement(
+            sql("doctor/worker_clocks"),
+            {"ahead": limit, "behind": limit + HEARTBEAT_SECONDS},
+            WorkerClock._make,
+        )
     ):
         yield Problem(
             f"the clock of worker {one.worker}, on {one.host}, is {_way(one.ahead_seconds)} the "

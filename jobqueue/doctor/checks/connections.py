@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import identifier
+from jobqueue.store.statement import Statement, sql
 
 
 class Use(NamedTuple):
@@ -33,10 +34,10 @@ class Holder(NamedTuple):
 )
 def connections(patient: Patient) -> Iterator[Problem]:
     """Compare what is used with each limit that applies here."""
-    for one in patient.ask("doctor/connections", Use):
+    for one in patient.run(Statement(sql("doctor/connections"), {}, Use._make)):
         if one.limit < 0 or one.used <= patient.limits.connections * one.limit:
             continue
-        holders = patient.ask("doctor/holders", Holder)
+        holders = patient.run(Statement(sql("doctor/holders"), {}, Holder._make))
         yield Problem(
             f"{one.used} of {one.limit} connections of the {one.of} "
             f"{one.name + ' ' if one.name else ''}are in use or reserved",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
+from jobqueue.store.statement import Statement, sql
 
 
 class Table(NamedTuple):
@@ -24,11 +25,12 @@ class Table(NamedTuple):
 def dead_tuples(patient: Patient) -> Iterator[Problem]:
     """Find tables that vacuum should have come to."""
     limits = patient.limits
-    for one in patient.ask(
-        "doctor/dead_tuples",
-        Table,
-        tuples=limits.dead_tuples,
-        seconds=limits.unvacuumed_seconds,
+    for one in patient.run(
+        Statement(
+            sql("doctor/dead_tuples"),
+            {"tuples": limits.dead_tuples, "seconds": limits.unvacuumed_seconds},
+            Table._make,
+        )
     ):
         yield Problem(
             f"table {one.table} has {one.dead:,} dead rows beside {one.live:,} live ones, and was "

@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import identifier, select
+from jobqueue.store.statement import Statement, sql
 
 LOSSES = {
     "fsync": "a crash of the machine can damage the whole database",
@@ -36,7 +37,7 @@ class Off(NamedTuple):
 )
 def durability(patient: Patient) -> Iterator[Problem]:
     """Find them, wherever they were set."""
-    for one in patient.ask("doctor/durability", Off):
+    for one in patient.run(Statement(sql("doctor/durability"), {}, Off._make)):
         if one.where == "session" and one.source in GIVEN:
             continue
         whom = " in ".join(

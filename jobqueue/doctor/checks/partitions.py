@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import select
+from jobqueue.store.statement import Statement, sql
 
 # The leader makes them a week ahead, and looks every hour: one that is missing tomorrow is late.
 DAYS_AHEAD = 1
@@ -27,7 +28,7 @@ class Day(NamedTuple):
 )
 def partitions(patient: Patient) -> Iterator[Problem]:
     """Look at today and tomorrow."""
-    missing = patient.ask("doctor/partitions", Day, days=DAYS_AHEAD)
+    missing = patient.run(Statement(sql("doctor/partitions"), {"days": DAYS_AHEAD}, Day._make))
     if missing:
         days = [one.day for one in missing]
         yield Problem(

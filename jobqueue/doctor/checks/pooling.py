@@ -29,7 +29,7 @@ def pooling(patient: Patient) -> Iterator[Problem]:
             others.update(run(executor(other), processes))
     if len(ones) == len(others) == 1 and not ones & others:
         return
-    [listening] = patient.ask("doctor/listeners", int)
+    [listening] = patient.run(Statement(sql("doctor/listeners"), {}, first))
     if not listening:
         yield Problem(
             "the URL leads through a pooler in transaction mode, and no worker listens to the "

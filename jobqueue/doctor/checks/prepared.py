@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import duration, literal
+from jobqueue.store.statement import Statement, sql
 
 
 class Prepared(NamedTuple):
@@ -27,7 +28,7 @@ class Prepared(NamedTuple):
 def prepared(patient: Patient) -> Iterator[Problem]:
     """Find those that were prepared long ago."""
     seconds = patient.limits.snapshot_seconds
-    for one in patient.ask("doctor/prepared", Prepared, seconds=seconds):
+    for one in patient.run(Statement(sql("doctor/prepared"), {"seconds": seconds}, Prepared._make)):
         yield Problem(
             f"transaction {one.gid!r} of {one.owner} was prepared {duration(one.seconds)} ago",
             one._asdict(),

@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import duration
+from jobqueue.store.statement import Statement, sql
 
 
 class Schedule(NamedTuple):
@@ -26,7 +27,7 @@ class Schedule(NamedTuple):
 def schedules(patient: Patient) -> Iterator[Problem]:
     """Find those that are broken, late, or of a task that no worker has."""
     late = patient.limits.late_seconds
-    for one in patient.ask("doctor/schedules", Schedule, seconds=late):
+    for one in patient.run(Statement(sql("doctor/schedules"), {"seconds": late}, Schedule._make)):
         yield Problem(
             f"schedule {one.name!r}: {_what(one, late)}", one._asdict(), _remedies(one, late)
         )

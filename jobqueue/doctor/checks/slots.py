@@ -9,6 +9,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import literal, select, size
+from jobqueue.store.statement import Statement, sql
 
 
 class Slot(NamedTuple):
@@ -29,8 +30,12 @@ class Slot(NamedTuple):
 def slots(patient: Patient) -> Iterator[Problem]:
     """Find those that are far behind."""
     limits = patient.limits
-    for one in patient.ask(
-        "doctor/slots", Slot, transactions=limits.slot_transactions, bytes=limits.slot_bytes
+    for one in patient.run(
+        Statement(
+            sql("doctor/slots"),
+            {"transactions": limits.slot_transactions, "bytes": limits.slot_bytes},
+            Slot._make,
+        )
     ):
         yield Problem(_what(one), one._asdict(), _remedies(one))
 
@@ -53,7 +58,8 @@ def _remedies(one: Slot) -> tuple[str, ...]:
     if one.kind == "standby":
         return (
             "# end the long query on the standby; or there, if it may be cancelled:",
-            "ALTER SYSTEM SET hot_standby_feedback = off; SELECT pg_reload_conf();",
+            "ALTER SYSTEM SET hot_standby_feedback = off;",
+            select("pg_reload_conf()"),
         )
     drop = select(f"pg_drop_replication_slot({literal(one.name)})")
     if one.active:

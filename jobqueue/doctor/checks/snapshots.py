@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import CannotSee, Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import duration, identifier, select
+from jobqueue.store.statement import Statement, sql
 
 
 class Holder(NamedTuple):
@@ -30,7 +31,7 @@ class Holder(NamedTuple):
 def snapshots(patient: Patient) -> Iterator[Problem]:
     """Find transactions that have been open for long."""
     seconds = patient.limits.snapshot_seconds
-    for one in patient.ask("doctor/snapshots", Holder, seconds=seconds):
+    for one in patient.run(Statement(sql("doctor/snapshots"), {"seconds": seconds}, Holder._make)):
         yield Problem(
             f"session {one.pid} ({one.application or 'no application name'}, user {one.user}) has "
             f"held back vacuum for {duration(one.seconds)}",
@@ -40,7 +41,7 @@ def snapshots(patient: Patient) -> Iterator[Problem]:
                 *_for_all(one),
             ),
         )
-    [(hidden, role)] = patient.ask("doctor/hidden_sessions", _pair)
+    [(hidden, role)] = patient.run(Statement(sql("doctor/hidden_sessions"), {}, _pair))
     if hidden:
         raise CannotSee(
             f"{hidden} sessions of other roles are hidden from this one",
@@ -55,5 +56,5 @@ def _for_all(one: Holder) -> tuple[str, ...]:
     return (f"ALTER ROLE {identifier(one.user)} {limit};",)
 
 
-def _pair(hidden: int, role: str) -> tuple[int, str]:
-    return hidden, role
+def _pair(row: tuple[Any, ...]) -> tuple[int, str]:
+    return row[0], row[1]

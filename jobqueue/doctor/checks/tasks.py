@@ -10,6 +10,7 @@ from jobqueue.doctor.check import check
 from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import counted, duration, shell
+from jobqueue.store.statement import Statement, sql
 
 MOST_COUNTED = 1_000
 
@@ -27,7 +28,7 @@ class Unknown(NamedTuple):
 @check(why="their jobs wait for a worker that has the task, for ever if need be", needs_schema=True)
 def tasks(patient: Patient) -> Iterator[Problem]:
     """Look at the tasks at the front of each queue that has workers."""
-    for one in patient.ask("doctor/tasks", Unknown):
+    for one in patient.run(Statement(sql("doctor/tasks"), {}, Unknown._make)):
         known = (
             f"a worker last had it at {one.entered_at:%F %T %Z}" if one.entered_at
             else "no worker ever had it"

@@ -10,6 +10,7 @@ from jobqueue.doctor.patient import Patient
 from jobqueue.doctor.report import Problem
 from jobqueue.doctor.words import counted, duration, shell
 from jobqueue.store import stats
+from jobqueue.store.statement import Statement, sql
 
 MOST_COUNTED = 1_000
 
@@ -41,7 +42,7 @@ def waiting(patient: Patient) -> Iterator[Problem]:
     """Find what waits for a slot, for the leader, for a key, or for a rescue."""
     yield from _for_a_slot(patient)
     late = patient.limits.late_seconds
-    [overdue] = patient.ask("doctor/overdue", Overdue, seconds=late)
+    [overdue] = patient.run(Statement(sql("doctor/overdue"), {"seconds": late}, Overdue._make))
     if overdue.late_seconds is not None:
         yield Problem(
             f"{counted(overdue.jobs, MOST_COUNTED)} jobs are due and were not promoted; the first "
@@ -49,7 +50,9 @@ def waiting(patient: Patient) -> Iterator[Problem]:
             overdue._asdict(),
             _LEADER,
         )
-    [contested] = patient.ask("doctor/contested", Contested, seconds=late)
+    [contested] = patient.run(
+        Statement(sql("doctor/contested"), {"seconds": late}, Contested._make)
+    )
     if contested.waiting_seconds is not None:
         yield Problem(
             f"{counted(contested.jobs, MOST_COUNTED)} jobs wait, since "
@@ -61,7 +64,7 @@ def waiting(patient: Patient) -> Iterator[Problem]:
                 *_LEADER,
             ),
         )
-    for lost in patient.ask("doctor/lost_workers", Lost, seconds=late):
+    for lost in patient.run(Statement(sql("doctor/lost_workers"), {"seconds": late}, Lost._make)):
         yield Problem(
             f"worker {lost.worker} has been silent for {duration(lost.silent_seconds)}, and nobody "
             "has taken its jobs back",
