@@ -13,7 +13,18 @@ from rich.text import Text
 from sqlalchemy.exc import DBAPIError
 
 import jobqueue
-from jobqueue.cli import dead, dev, enqueue, grants, jobs, migrate, schedules, stats, worker
+from jobqueue.cli import (
+    dead,
+    dev,
+    enqueue,
+    grants,
+    jobs,
+    metrics,
+    migrate,
+    schedules,
+    stats,
+    worker,
+)
 from jobqueue.cli.exit_codes import EPILOG, Exit
 from jobqueue.cli.output import visible
 from jobqueue.core.errors import (
@@ -45,6 +56,7 @@ jobs.register(app)
 dead.register(app)
 schedules.register(app)
 stats.register(app)
+metrics.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -28,7 +28,7 @@ from jobqueue.store.statement import (
     sql,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 7
 """The schema version this release was built for."""
 
 SCHEMA_MISSING = "schema 'jobqueue': not in this database; run `jobqueue migrate` first"

@@ -16,9 +16,10 @@ from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Cancel, Interrupted, Kind, Verdict
+from jobqueue.observe.attempts import Noted
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
-from jobqueue.worker.ending import COMPLETED, Ending, given_up, log_verdict
+from jobqueue.worker.ending import COMPLETED, SETTLED, Ending, given_up
 from jobqueue.worker.lines import Line
 from jobqueue.worker.pools import Pool
 from jobqueue.worker.rooms import Rooms
@@ -58,6 +59,7 @@ class Runner:
     """Starts jobs as slots allow, and hands each outcome to the acker.
 
     pools: by the names that tasks know them by.
+    noted: takes note of how attempts end.
     watchdog: looks after the event loop while jobs run.
     report: takes in how far a job is, in any thread.
     resources: what is open for the jobs of this process.
@@ -76,6 +78,7 @@ class Runner:
         connections: Connections,
         pools: Mapping[str, Pool],
         *,
+        noted: Noted,
         watchdog: Watchdog,
         report: Report,
         resources: Resources,
@@ -90,6 +93,7 @@ class Runner:
         self._acker = acker
         self._connections = connections
         self._pools = pools
+        self._noted = noted
         self._watchdog = watchdog
         self._report = report
         self._holds = holds
@@ -258,6 +262,7 @@ class Runner:
             else:
                 if ending is COMPLETED:
                     self._acker.completed(attempt.job, seconds, keep=plan.history)
+                    self._noted.completed(attempt.job, attempt.began, seconds)
                 else:
                     self._record(plan.task, attempt, ending, seconds)
                 line.measure(seconds)
@@ -287,11 +292,15 @@ class Runner:
                 self._acker.returned(attempt.job, seconds, ending.result, settled=ending.settled)
             elif not ending.settled:
                 self._acker.completed(attempt.job, seconds, keep=task.history)
+            if attempt.completed or ending is not SETTLED:  # or else its lease was lost
+                self._noted.completed(attempt.job, attempt.began, seconds)
             return
         if isinstance(verdict.error, Interrupted):
             self._interrupted += 1
         self._acker.not_completed(attempt.job, verdict)
-        log_verdict(attempt.job, verdict, ending.error, seconds)
+        self._noted.ended(
+            task, attempt.job, verdict, ending.error, began=attempt.began, seconds=seconds
+        )
 
     def _end_without(self, attempt: Attempt) -> None:
         """End an attempt in the books that runs on."""
