@@ -10,9 +10,11 @@ import orjson
 
 from jobqueue.store.statement import Statement, first, sql
 
-# Of the table of jobs: 24 MB, which is all of it while some ten thousand jobs wait.
-MOST_PAGES = 3_000
-MOST_COUNTED = 10_000
+# The table of jobs is counted whole up to so many pages, or else only so many of them.
+MOST_PAGES = 2_000
+SAMPLED_PAGES = 800
+# One by one, of all queues together.
+MOST_COUNTED = 50_000
 MOST_QUEUES = 1_000
 
 
@@ -75,13 +77,18 @@ class QueueCounts:
 
 
 def sample_queues(
-    pages: int = MOST_PAGES, jobs: int = MOST_COUNTED, queues: int = MOST_QUEUES
+    pages: int = MOST_PAGES,
+    *,
+    sampled_pages: int = SAMPLED_PAGES,
+    jobs: int = MOST_COUNTED,
+    queues: int = MOST_QUEUES,
 ) -> Statement[str]:
     """Note how deep each queue is. Rows are their names.
 
-    pages: of the table of jobs to look at. jobs: to be counted one by one in each queue.
+    pages: up to which the table of jobs is counted whole. sampled_pages: of a larger one.
+    jobs: to be counted one by one in a large table, of all queues together.
     """
-    params = {"pages": pages, "jobs": jobs, "queues": queues}
+    params = {"pages": pages, "sampled_pages": sampled_pages, "jobs": jobs, "queues": queues}
     return Statement(sql("metrics/sample_queues"), params, first)
 
 

@@ -28,6 +28,13 @@ from jobqueue.tables.jobs import (
     workers,
 )
 from jobqueue.tables.metadata import metadata
+from jobqueue.tables.metrics import (
+    fleet_metrics,
+    fleet_sample,
+    queue_counts,
+    queue_metrics,
+    queue_samples,
+)
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
 __all__ = [
@@ -36,6 +43,8 @@ __all__ = [
     "cancel_requests",
     "dead_jobs",
     "dead_letters",
+    "fleet_metrics",
+    "fleet_sample",
     "idempotency_keys",
     "job_history",
     "jobs",
@@ -43,6 +52,9 @@ __all__ = [
     "metadata",
     "new_jobs",
     "processed_ids",
+    "queue_counts",
+    "queue_metrics",
+    "queue_samples",
     "queues",
     "schedule_ticks",
     "schedules",

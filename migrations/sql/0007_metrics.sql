@@ -136,9 +136,9 @@ CREATE VIEW jobqueue.fleet_metrics AS
     SELECT (SELECT count(*) FROM jobqueue.workers WHERE expires_at >= clock_timestamp()) AS workers,
            (SELECT count(*) FROM jobqueue.workers
             WHERE expires_at >= clock_timestamp() AND draining) AS draining,
-           (SELECT coalesce(sum(concurrency), 0) FROM jobqueue.workers
+           (SELECT coalesce(sum(concurrency), 0)::bigint FROM jobqueue.workers
             WHERE expires_at >= clock_timestamp()) AS slots,
-           (SELECT coalesce(sum(lost_slots), 0) FROM jobqueue.workers
+           (SELECT coalesce(sum(lost_slots), 0)::bigint FROM jobqueue.workers
             WHERE expires_at >= clock_timestamp()) AS lost_slots,
            sample.jobs_inserted, sample.jobs_deleted, sample.dead_tuples,
            sample.oldest_transaction_seconds, sample.late_schedules, sample.schedule_late_seconds,

@@ -1,15 +1,20 @@
 -- Note how deep each queue is. The cost is bounded whatever the tables hold.
--- The table of jobs is counted by a sample of its pages: of all of them while it has no more than
--- `pages`, so that the numbers are exact. In a larger one the available jobs of each queue are also
--- counted one by one, up to `jobs`; a queue that has fewer has an exact number, and small queues are
--- not overlooked beside large ones. Dead letters are counted up to `jobs` in each queue.
+-- While the table of jobs has no more than `pages` all of it is counted, so that the numbers are
+-- exact. Of a larger one a sample of `sampled_pages` is counted and reckoned up. The available jobs of
+-- each queue are then also counted one by one, up to its part of `jobs`; a queue that has fewer has an
+-- exact number, and small queues are not overlooked beside large ones. Dead letters are counted up to
+-- the same part.
 -- Queues are found by leaps over the index, so that one with millions of jobs costs no more than
 -- another. Those of which nothing is left leave the samples.
 -- index: jobs_claim, from queue to queue and from priority to priority.
 -- index: dead_letters_queue.
 WITH RECURSIVE size AS MATERIALIZED (
-    SELECT greatest(pg_relation_size('jobqueue.jobs')
-                    / current_setting('block_size')::bigint, 1) AS pages
+    SELECT pages, pages > %(pages)s AS large,
+           CASE WHEN pages > %(pages)s THEN pages::double precision / %(sampled_pages)s
+                ELSE 1 END AS times
+    FROM (
+        SELECT pg_relation_size('jobqueue.jobs') / current_setting('block_size')::bigint AS pages
+    ) AS jobs
 ),
 heads AS (
     (
@@ -26,22 +31,25 @@ heads AS (
 ),
 oldest AS MATERIALIZED (
     SELECT queue, min(run_at) AS due_at
-    FROM (SELECT * FROM heads LIMIT %(queues)s) AS some GROUP BY queue
+    FROM (SELECT * FROM heads LIMIT %(queues)s) AS leaps GROUP BY queue
+),
+part AS MATERIALIZED (
+    SELECT greatest(%(jobs)s / greatest(count(*), 1), 100) AS jobs FROM oldest
 ),
 counted AS MATERIALIZED (
     SELECT oldest.queue, (
         SELECT count(*) FROM (
             SELECT FROM jobqueue.jobs AS job
-            WHERE job.state = 'available' AND job.queue = oldest.queue LIMIT %(jobs)s
-        ) AS some
+            WHERE job.state = 'available' AND job.queue = oldest.queue LIMIT (SELECT jobs FROM part)
+        ) AS few
     ) AS available
     FROM oldest
-    WHERE (SELECT pages FROM size) > %(pages)s
+    WHERE (SELECT large FROM size)
 ),
 sampled AS MATERIALIZED (
     SELECT queue, state, count(*) AS jobs
     FROM jobqueue.jobs
-        TABLESAMPLE SYSTEM (least(100, 100.0 * %(pages)s / (SELECT pages FROM size)))
+        TABLESAMPLE SYSTEM (100 / (SELECT times FROM size))
     GROUP BY queue, state
 ),
 depths AS (
@@ -62,13 +70,13 @@ buried AS (
     ) AS next
 ),
 dead AS (
-    SELECT some.queue, (
+    SELECT found.queue, (
         SELECT count(*) FROM (
             SELECT FROM jobqueue.dead_letters AS letter
-            WHERE letter.queue = some.queue LIMIT %(jobs)s
+            WHERE letter.queue = found.queue LIMIT (SELECT jobs FROM part)
         ) AS few
     ) AS dead
-    FROM (SELECT * FROM buried LIMIT %(queues)s) AS some
+    FROM (SELECT * FROM buried LIMIT %(queues)s) AS found
 ),
 named AS (
     SELECT name AS queue FROM jobqueue.queues
@@ -77,23 +85,20 @@ named AS (
     UNION SELECT queue FROM dead
     LIMIT %(queues)s
 ),
-scale AS (
-    SELECT pages > %(pages)s AS large, greatest(pages::double precision / %(pages)s, 1) AS times
-    FROM size
-),
 numbers AS (
     SELECT queue,
            CASE WHEN NOT large THEN coalesce(depths.available, 0)
-                WHEN coalesce(counted.available, 0) < %(jobs)s THEN coalesce(counted.available, 0)
+                WHEN coalesce(counted.available, 0) < part.jobs THEN coalesce(counted.available, 0)
                 ELSE greatest(counted.available, depths.available * times) END AS available,
            coalesce(depths.scheduled, 0) * times AS scheduled,
            coalesce(depths.running, 0) * times AS running,
            coalesce(depths.blocked, 0) * times AS blocked,
            coalesce(dead.dead, 0) AS dead,
-           large OR coalesce(dead.dead, 0) >= %(jobs)s AS estimated,
+           large OR coalesce(dead.dead, 0) >= part.jobs AS estimated,
            oldest.due_at
     FROM named
-    CROSS JOIN scale
+    CROSS JOIN size
+    CROSS JOIN part
     LEFT JOIN depths USING (queue)
     LEFT JOIN counted USING (queue)
     LEFT JOIN dead USING (queue)
