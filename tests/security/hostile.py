@@ -127,6 +127,7 @@ HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "text[]": arrays(texts, "a"),
     "uuid[]": arrays(uuids, "00000000-0000-7000-8000-000000000001"),
     "integer[]": arrays(integers, "1"),
+    "double precision": st.sampled_from(["0", "-1", "0.5", "1e300", "NaN", "Infinity", "x", ""]),
     "bigint[]": arrays(bigints, "1"),
     "boolean[]": arrays(booleans, "true"),
     "double precision[]": arrays(st.sampled_from(["0", "-1", "1e300", "NaN", "Infinity"]), "0"),

@@ -1,5 +1,4 @@
 -- Forget what was counted more than a day ago.
--- index: queue_counts_pkey.
 WITH gone AS (
     DELETE FROM jobqueue.queue_counts WHERE minute < clock_timestamp() - interval '1 day'
     RETURNING minute
