@@ -25,6 +25,7 @@ from benchmarks.idle_cost import idle_cost
 from benchmarks.latency import idle_latency
 from benchmarks.measure import Bench, Group, Options, Series
 from benchmarks.no_history import no_history
+from benchmarks.observed import observed
 from benchmarks.pools import pools
 from benchmarks.recovery import recovery
 from benchmarks.schedules import schedules
@@ -42,6 +43,7 @@ GROUPS = {
     "two": two_workers,
     "no-history": no_history,
     "pools": pools,
+    "observed": observed,
     "cost": cost,
     "half-load": half_load,
     "latency": idle_latency,

@@ -111,6 +111,7 @@ TABLES = (
     *("jobs", "job_history", "dead_letters", "workers", "tasks", "queues"),
     *("processed_ids", "idempotency_keys", "throttles", "cancel_requests"),
     *("schedules", "schedule_ticks", "leader"),
+    *("queue_samples", "fleet_sample", "queue_counts"),
 )
 
 
