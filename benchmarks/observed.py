@@ -46,9 +46,7 @@ def observed(options: Options) -> Group:
             Metric("observed.off.rate", "jobs/s", "no line for a job, no port for metrics"),
             Metric("observed.on.rate", "jobs/s", "scraped, and a line for one job in a hundred"),
             Metric("observed.on.of_off", "x", "the one over the other", 0.9),
-            Metric(
-                "observed.lines.rate", "jobs/s", "a line of JSON for each job, to a file", 12_000
-            ),
+            Metric("observed.lines.rate", "jobs/s", "a line of JSON for each, to a file", 12_000),
             Metric("observed.lines.of_off", "x", "with all lines, over without any"),
         ),
         {

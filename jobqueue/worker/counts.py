@@ -41,6 +41,7 @@ class Counts:
 
     async def tell(self) -> None:
         """Tell now. Raises psycopg.Error."""
+        self._tallies.count()
         counted = {one.queue: one for one in self._counted()}
         more = [
             difference

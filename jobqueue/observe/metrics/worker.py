@@ -92,6 +92,7 @@ class WorkerMetrics(Collector):
         )
 
     def _attempts(self) -> Iterator[Metric]:
+        self._tallies.count()
         tasks = list(self._tallies.tasks.items())
         queues = [((label,), tally) for label, tally in list(self._tallies.queues.items())]
         yield counters(
