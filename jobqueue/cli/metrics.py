@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Annotated
 
 import typer
@@ -24,6 +26,8 @@ from jobqueue.observe.metrics.server import Address, Server, parse_address
 from jobqueue.observe.metrics.worker import WorkerMetrics
 from jobqueue.worker.supervisor.tie import Supervised
 from jobqueue.worker.worker import Worker
+
+log = logging.getLogger("jobqueue.exporter")
 
 PORT_VARIABLE = "JOBQUEUE_METRICS_PORT"
 DEFAULT_EXPORTER_PORT = "9187"
@@ -82,6 +86,16 @@ def exporter(
         return Health(("the database does not answer",) if failed else ())
 
     server = Server(parse_address(port, "--port"), registry, health)
+    server.start()
+    reader.start()
+    log.info("exporter: serves port %d", server.port)
+    until_stopped()
+    reader.stop()
+    server.close()
+
+
+def until_stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
     stopped = threading.Event()
 
     def stop(_: int, __: object) -> None:
@@ -89,12 +103,7 @@ def exporter(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    server.start()
-    reader.start()
-    errors.print(f"exporter: serves port {server.port}")
     stopped.wait()
-    reader.stop()
-    server.close()
 
 
 def health(
@@ -130,7 +139,7 @@ def health(
             return
     except urllib.error.HTTPError as error:
         reason = error.read().decode("utf-8", "replace").strip()
-    except OSError as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = f"nothing answers at {address}: {error}"
     errors.print(f"{path}: no ({visible(reason)})", markup=False)
     raise typer.Exit(Exit.FAILED)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
+from time import sleep
 
 from jobqueue.cli.output import console, print_json, print_table, seconds
 from jobqueue.store import metrics
@@ -29,7 +29,7 @@ def show_sampled(execute: Execute, *, as_json: bool, watch: bool) -> None:
                 _print(queues, fleet)
             if not watch:
                 return
-            time.sleep(WATCH_SECONDS)
+            sleep(WATCH_SECONDS)
 
 
 def _print(queues: list[QueueMetrics], fleet: FleetMetrics) -> None:

@@ -31,6 +31,8 @@ BASES: dict[str, list[str]] = {
     "worker": ["shop:jobs", "--no-maintenance", "--connect-timeout", "0"],
     "enqueue": ["greet", '{"name": "Ada"}'],
     "stats": [],
+    "exporter": ["--port", "127.0.0.1:0"],
+    "health": ["--metrics-port", "127.0.0.1:1"],
     "jobs list": [],
     "jobs show": [NOBODY],
     "jobs result": [NOBODY],

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from jobqueue.core.errors import ConfigurationError
+from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.observe.health import Health
 
 log = logging.getLogger("jobqueue.worker")
@@ -22,6 +24,8 @@ log = logging.getLogger("jobqueue.worker")
 REQUEST_SECONDS = 10.0
 # Between tries to have a port that the worker before still holds.
 BIND_PAUSE_SECONDS = 0.5
+
+HIGHEST_PORT = 65_535
 
 JSON = "application/json"
 Answer = tuple[int, str, bytes]
@@ -41,9 +45,14 @@ class Address:
 def parse_address(text: str, subject: str) -> Address:
     """Read `9100`, `127.0.0.1:9100` or `[::1]:9100`. subject: whose value it is, for the error."""
     host, _, port = text.rpartition(":")
-    if not port.isdecimal() or not 0 <= int(port) <= 65_535:  # noqa: PLR2004 - ports end there
+    host = host.strip("[]")
+    if (
+        not re.fullmatch(r"\d{1,5}", port, re.ASCII)
+        or int(port) > HIGHEST_PORT
+        or not _is_host(host)
+    ):
         raise ConfigurationError(f"{subject} {text!r}: no port; write PORT or HOST:PORT")
-    return Address(host.strip("[]"), int(port))
+    return Address(host, int(port))
 
 
 class Server:
@@ -90,7 +99,7 @@ class Server:
                     log.warning("%s; trying again until it is free", error)
                 told = True
                 time.sleep(BIND_PAUSE_SECONDS)
-        if self._server is not None and not self._closed.is_set():
+        if self._server is not None:
             self._server.serve_forever(poll_interval=0.2)
 
     def _bind(self) -> ThreadingHTTPServer:
@@ -110,12 +119,13 @@ class Server:
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name
                 log.debug("metrics: %s", format % args)
 
+        kind = _ListeningIPv6 if ":" in self._address.host else _Listening
         try:
-            return _Listening((self._address.host, self._address.port), Handler)
-        except OSError as error:
+            return kind((self._address.host, self._address.port), Handler)
+        except (OSError, UnicodeError) as error:
             raise ConfigurationError(
-                f"metrics port {self._address}: cannot listen ({error.strerror}); free it, or "
-                "name another with --metrics-port"
+                f"metrics port {self._address}: cannot listen ({one_line(error)}); free it, or "
+                "name another"
             ) from None
 
     def _answers(self, path: str) -> Answer:
@@ -133,6 +143,10 @@ class _Listening(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
         log.debug("metrics: a request broke off")
+
+
+class _ListeningIPv6(_Listening):
+    address_family = socket.AF_INET6
 
 
 def _health(health: Health) -> Answer:
