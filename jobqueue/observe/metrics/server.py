@@ -46,11 +46,8 @@ def parse_address(text: str, subject: str) -> Address:
     """Read `9100`, `127.0.0.1:9100` or `[::1]:9100`. subject: whose value it is, for the error."""
     host, _, port = text.rpartition(":")
     host = host.strip("[]")
-    if (
-        not re.fullmatch(r"\d{1,5}", port, re.ASCII)
-        or int(port) > HIGHEST_PORT
-        or not _is_host(host)
-    ):
+    is_port = re.fullmatch(r"\d{1,5}", port, re.ASCII) and int(port) <= HIGHEST_PORT
+    if not is_port or not re.fullmatch(r"[\w.:%-]{0,253}", host, re.ASCII):
         raise ConfigurationError(f"{subject} {text!r}: no port; write PORT or HOST:PORT")
     return Address(host, int(port))
 
