@@ -106,14 +106,14 @@ _second = (0, "")
 
 
 def _moment(created: float) -> str:
-    """Write a moment in UTC, to the millisecond."""
+    """Write a moment in UTC; lines of several processes are sorted by it."""
     global _second  # noqa: PLW0603 - the same text a thousand times
     whole = int(created)
     known, text = _second
     if known != whole:
         text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
         _second = (whole, text)
-    return f"{text}.{int((created - whole) * 1000):03d}Z"
+    return f"{text}.{int((created - whole) * 1_000_000):06d}Z"
 
 
 def _trace(record: logging.LogRecord) -> str:

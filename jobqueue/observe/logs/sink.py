@@ -13,7 +13,7 @@ from contextlib import suppress
 MOST_BYTES = 8 * 2**20
 """So much may wait; what comes beyond is dropped, and counted."""
 MOST_AT_ONCE = 2**18
-# Lines that follow one another closely are written together.
+# What follows a line closely is written together.
 GATHERING_SECONDS = 0.005
 # At the end of the process, for what waits to be written.
 FLUSH_SECONDS = 2.0
@@ -78,8 +78,8 @@ class Sink:
                     self._idle = True
                     self._changed.notify_all()
                     self._changed.wait()
-            time.sleep(GATHERING_SECONDS)
             self._write_some()
+            time.sleep(GATHERING_SECONDS)
 
     def _write_some(self) -> None:
         """Write what waits, so much at a time, and then how much did not wait."""
