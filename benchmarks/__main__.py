@@ -26,6 +26,7 @@ from benchmarks.latency import idle_latency
 from benchmarks.limits import limits
 from benchmarks.measure import Bench, Group, Options, Series
 from benchmarks.no_history import no_history
+from benchmarks.observed import observed
 from benchmarks.pools import pools
 from benchmarks.recovery import recovery
 from benchmarks.schedules import schedules
@@ -43,6 +44,7 @@ GROUPS = {
     "two": two_workers,
     "no-history": no_history,
     "pools": pools,
+    "observed": observed,
     "cost": cost,
     "half-load": half_load,
     "latency": idle_latency,

@@ -117,6 +117,7 @@ TABLES = (
     *("schedules", "schedule_ticks", "leader", "alerts"),
     *("limits", "rates", "gate_calls"),
     *("pauses", "expirations"),
+    *("queue_samples", "fleet_sample", "queue_counts"),
 )
 
 

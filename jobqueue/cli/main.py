@@ -21,6 +21,7 @@ from jobqueue.cli import (
     grants,
     jobs,
     limits,
+    metrics,
     migrate,
     pauses,
     queues,
@@ -63,6 +64,7 @@ pauses.register(app)
 limits.register(app)
 stats.register(app)
 doctor.register(app)
+metrics.register(app)
 
 
 def _version(wanted: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 from rich.markup import escape
 
@@ -16,13 +18,30 @@ from jobqueue.cli.output import (
     visible,
 )
 from jobqueue.cli.session import session
+from jobqueue.cli.stats_sampled import show_sampled
 from jobqueue.store import maintenance, stats, workers
 from jobqueue.store.statement import run
 
 
-def show_stats(database_url: DatabaseUrl = None, as_json: AsJson = False) -> None:
+def show_stats(
+    database_url: DatabaseUrl = None,
+    as_json: AsJson = False,
+    sampled: Annotated[
+        bool,
+        typer.Option(
+            "--sampled",
+            help="Show what the leader last sampled, with rates and latencies, and count nothing.",
+        ),
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the sample again every two seconds.")
+    ] = False,
+) -> None:
     """Show each queue's depth, its oldest waiting job and its workers, and who works."""
     with session(database_url) as execute:
+        if sampled or watch:
+            show_sampled(execute, as_json=as_json, watch=watch)
+            return
         queues = run(execute, stats.queues())
         working = run(execute, workers.list_workers())
         [candidacy] = run(execute, maintenance.candidacy())

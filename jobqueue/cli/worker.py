@@ -8,8 +8,18 @@ from typing import Annotated
 
 import typer
 
+from jobqueue.cli.logs import (
+    LogFormatOption,
+    LogJobs,
+    LogLevel,
+    Redact,
+    RedactWith,
+    log_to_stderr,
+    redaction,
+)
+from jobqueue.cli.metrics import MetricsPort, serve_metrics
 from jobqueue.cli.options import DatabaseUrl, Imports, parse_seconds
-from jobqueue.cli.worker_run import log_to_stderr, run, supervise
+from jobqueue.cli.worker_run import run, supervise
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.names import DEFAULT_QUEUE
 from jobqueue.core.settings import (
@@ -18,6 +28,7 @@ from jobqueue.core.settings import (
     check_concurrency,
     parse_queues,
 )
+from jobqueue.observe.logs.install import LogFormat
 from jobqueue.store.database import to_conninfo
 from jobqueue.worker.application import load_application
 from jobqueue.worker.supervisor.memory import check_measurable, parse_size
@@ -180,7 +191,12 @@ def worker(
             help="For development: start again when a Python file under this folder changes.",
         ),
     ] = False,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    metrics_port: MetricsPort = None,
+    log_level: LogLevel = "info",
+    log_format: LogFormatOption = LogFormat.AUTO,
+    log_jobs: LogJobs = 1.0,
+    redact: Redact = None,
+    redact_with: RedactWith = None,
 ) -> None:
     """Run the jobs of an application's tasks.
 
@@ -193,10 +209,12 @@ def worker(
     supervised = from_environment()
     several = processes > 1 or max_memory is not None or reload
     if several and supervised is None:
-        log_to_stderr(log_level, "supervisor")
+        log_to_stderr(log_level, log_format, "supervisor")
         raise typer.Exit(supervise(_supervision(processes, grace, max_memory, reload=reload)))
-    log_to_stderr(log_level, supervised and f"worker {supervised.number}")
+    name = supervised and f"worker {supervised.number}"
+    handler = log_to_stderr(log_level, log_format, name)
     jobs = load_application(application, imports or ())
+    handler.redaction = redaction(jobs, redact or (), redact_with)
     settings = WorkerSettings(
         queues=_queues(queue, check_concurrency(concurrency), jobs),
         grace_seconds=grace,
@@ -212,22 +230,21 @@ def worker(
         process_jobs=process_jobs,
         process_memory_bytes=_size(process_memory, "--process-memory"),
         process_address_bytes=_size(process_address_space, "--process-address-space"),
+        logged_share=log_jobs,
     )
     url = database_url or jobs.database_url
     to_conninfo(url)  # a bad one is said before anything starts
     kind = Worker if supervised is None else partial(SupervisedWorker, end=supervised.end)
-    raise typer.Exit(
-        run(
-            kind(
-                jobs,
-                settings,
-                database_url=url,
-                direct_url=direct_url,
-                application=application,
-                imports=imports or (),
-            )
-        )
+    it = kind(
+        jobs,
+        settings,
+        database_url=url,
+        direct_url=direct_url,
+        application=application,
+        imports=imports or (),
     )
+    serve_metrics(it, metrics_port, handler, supervised)
+    raise typer.Exit(run(it))
 
 
 def _supervision(

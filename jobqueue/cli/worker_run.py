@@ -8,10 +8,7 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
-
-import typer
 
 from jobqueue.cli.exit_codes import Exit
 from jobqueue.worker.supervisor.supervised_worker import SupervisedWorker
@@ -90,18 +87,3 @@ def _worst(codes: Sequence[int]) -> int:
     """Give the code that tells most: a failure before an interruption before a good end."""
     told = [Exit.FAILED if code < 0 else code for code in codes]
     return max(told, key=lambda code: (code != 0, code != Exit.INTERRUPTED))
-
-
-def log_to_stderr(level: str, name: str | None) -> None:
-    """Log to stderr, in UTC. name: of this process, if others write there as well."""
-    number = logging.getLevelNamesMapping().get(level.upper())
-    if number is None:
-        raise typer.BadParameter(f"{level!r}: not a level; use debug, info, warning or error")
-    who = f"[{name} {os.getpid()}] " if name else ""
-    handler = logging.StreamHandler()
-    formatter = logging.Formatter(
-        f"%(asctime)s {who}%(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%SZ"
-    )
-    formatter.converter = time.gmtime
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=number, handlers=[handler])

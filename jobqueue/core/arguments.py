@@ -30,7 +30,7 @@ from jobqueue.core.json_values import (
     is_loose,
     to_json_or_nothing,
 )
-from jobqueue.core.secrets import is_secret, storable_hint, writes_asterisks
+from jobqueue.core.secrets import HIDDEN, is_secret, storable_hint, writes_asterisks
 
 ARGUMENTS_LIMIT_BYTES = 1_048_576
 """How large one job's arguments may be as JSON: 1 MiB."""
@@ -160,6 +160,14 @@ class Signature:
     def secrets(self) -> list[str]:
         """Names of the parameters that are not to be shown, sorted."""
         return sorted(name for name, hint in self._hints.items() if is_secret(hint))
+
+    def shown(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """Give stored arguments with those hidden that are secret."""
+        secrets = self.secrets
+        return {
+            name: HIDDEN if self._parameter(name) in secrets else value
+            for name, value in args.items()
+        }
 
     def _parameter(self, name: str) -> str:
         """Give the name of the parameter that takes an argument of this name."""

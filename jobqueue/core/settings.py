@@ -37,6 +37,7 @@ class WorkerSettings:
         killed, or its slot given up as lost.
     blocked_seconds: how long a job may keep the event loop to itself before that is said.
     longest_block_seconds: for how long at most the lease is kept while the event loop is blocked.
+    logged_share: of the attempts that complete, how many have a line in the log: from 0 to 1.
     """
 
     queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
@@ -56,6 +57,7 @@ class WorkerSettings:
     stop_seconds: float = 5.0
     blocked_seconds: float = 0.5
     longest_block_seconds: float = 600.0
+    logged_share: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no worker can work with: raise ConfigurationError."""
@@ -77,8 +79,10 @@ class WorkerSettings:
             ("address space of a process", self.process_address_bytes),
         ):
             _at_least(name, 1 if number is None else number, 1)
+        _at_least("logged share", self.logged_share, 0.0)
         _at_most("lease", self.lease_seconds, LONGEST_SECONDS)
         _at_most("history days", self.history_days, 365_000)
+        _at_most("logged share", self.logged_share, 1.0)
         _at_most("processed days", self.processed_days, 365_000)
 
     @property
@@ -122,6 +126,23 @@ def parse_queues(specs: Iterable[str], default_concurrency: int) -> dict[str, in
             ) from None
         queues[name] = check_concurrency(concurrency)
     return queues
+
+
+def parse_share(text: str) -> float:
+    """Read `all`, `failed` or `2.5%` as the share of completed attempts that are logged.
+
+    Raises ConfigurationError for anything else.
+    """
+    number = {"all": "100%", "failed": "0%"}.get(text, text)
+    try:
+        share = float(number.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not number.endswith("%") or not 0 <= share <= 1:
+        raise ConfigurationError(
+            f"{text!r}: not a share of the jobs; write all, failed, or a number as in 10%"
+        )
+    return share
 
 
 def check_concurrency(concurrency: int) -> int:

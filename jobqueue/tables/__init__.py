@@ -31,6 +31,13 @@ from jobqueue.tables.jobs import (
 )
 from jobqueue.tables.limits import gate_calls, limits, queue_places, rates
 from jobqueue.tables.metadata import metadata
+from jobqueue.tables.metrics import (
+    fleet_metrics,
+    fleet_sample,
+    queue_counts,
+    queue_metrics,
+    queue_samples,
+)
 from jobqueue.tables.schedules import all_schedules, schedule_ticks, schedules
 
 __all__ = [
@@ -42,6 +49,8 @@ __all__ = [
     "dead_jobs",
     "dead_letters",
     "expirations",
+    "fleet_metrics",
+    "fleet_sample",
     "gate_calls",
     "idempotency_keys",
     "job_history",
@@ -52,7 +61,10 @@ __all__ = [
     "new_jobs",
     "pauses",
     "processed_ids",
+    "queue_counts",
+    "queue_metrics",
     "queue_places",
+    "queue_samples",
     "queues",
     "rates",
     "schedule_ticks",

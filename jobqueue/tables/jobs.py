@@ -207,6 +207,7 @@ dead_letters = Table(
     Column("timeout_seconds", REAL),
 )
 Index("dead_letters_finished_at", dead_letters.c.finished_at)
+Index("dead_letters_queue", dead_letters.c.queue)
 
 all_jobs = Table(
     "all_jobs",

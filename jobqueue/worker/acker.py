@@ -100,6 +100,11 @@ class Acker:
         """Whether so much is unrecorded that no more should be claimed."""
         return self._unrecorded >= MOST_UNRECORDED
 
+    @property
+    def waiting(self) -> int:
+        """How many outcomes are not known to be recorded."""
+        return self._unrecorded
+
     def unrecorded(self) -> set[Held]:
         """Give the jobs whose outcomes are not known to be recorded."""
         return {*self._open.held(), *self._sending.held()}

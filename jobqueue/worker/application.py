@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ApplicationError, ImportFailed, JobQueueError
@@ -20,9 +21,7 @@ def load_application(path: str, imports: Iterable[str] = ()) -> JobQueue:
     Raises ApplicationError if it names no JobQueue, and ImportFailed, from what the module raised,
     if its own code fails. Errors of this package that it raises come through as they are.
     """
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    _look_in_this_folder()
     module_name, _, attribute = path.partition(":")
     attribute = attribute or "jobs"
     module = _import(module_name, f"application {path!r}", "write MODULE:NAME of your JobQueue")
@@ -40,6 +39,27 @@ def load_application(path: str, imports: Iterable[str] = ()) -> JobQueue:
     for name in imports:
         _import(name, f"--import {name!r}", "write it as in an import statement")
     return found
+
+
+def load_attribute(path: str, subject: str) -> Any:  # noqa: ANN401 - whatever it names
+    """Import what `module:attribute` names. subject: who asked for it.
+
+    Raises ApplicationError if there is no such thing, and ImportFailed as `load_application`.
+    """
+    _look_in_this_folder()
+    module_name, _, attribute = path.partition(":")
+    module = _import(module_name, subject, "write MODULE:NAME")
+    if not attribute or not hasattr(module, attribute):
+        raise ApplicationError(
+            f"{subject}: module {module_name!r} has no {attribute!r}; write MODULE:NAME"
+        )
+    return getattr(module, attribute)
+
+
+def _look_in_this_folder() -> None:
+    folder = str(Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
 
 
 def _import(name: str, subject: str, remedy: str) -> object:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from time import perf_counter
+from time import monotonic, perf_counter
 
 import psycopg
 
 from jobqueue.core.errors import one_line
+from jobqueue.observe.metrics.tallies import Tallies
 from jobqueue.store import claims, workers
 from jobqueue.store.claims import Claimed
 from jobqueue.worker.acker import Acker
@@ -54,6 +55,7 @@ class Claimer:
         paused: Paused,
         looks: Looks,
         database_clock: DatabaseClock,
+        tallies: Tallies,
         poll_seconds: float,
         wake: asyncio.Event,
     ) -> None:
@@ -65,6 +67,7 @@ class Claimer:
         self._paused = paused
         self._looks = looks
         self._database_clock = database_clock
+        self._tallies = tallies
         self._poll_seconds = poll_seconds
         self._wake = wake
         self._round_trip_seconds = 0.001
@@ -74,6 +77,12 @@ class Claimer:
         # Of queues in which the last look found nothing.
         self._empty_until: dict[str, float] = {}
         self._stop = asyncio.Event()
+        self.turned_at = 0.0
+        """when it last went round, by `monotonic`"""
+        self.answered_at = 0.0
+        """when the database last answered a claim"""
+        self.failed = False
+        """whether the last claim did"""
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when the claim under way is answered."""
@@ -95,11 +104,14 @@ class Claimer:
         """Claim until stopped. Outages are waited out."""
         pauses = Pauses()
         while not self._stop.is_set():
+            self.turned_at = monotonic()
             try:
                 await self._unheard.look()
                 await self._look()
                 pauses.reset()
+                self.failed = False
             except psycopg.Error as error:
+                self.failed = True
                 self._unheard.doubt()
                 self._asleep = frozenset()  # whether the books say so is not known either
                 pause = pauses.next_seconds()
@@ -140,9 +152,11 @@ class Claimer:
             claims.claim(self._lease.worker_id, wanted, self._runner.claimable(), stretches)
         )
         now = perf_counter()
+        self.answered_at = monotonic()
         look = claims.look(rows)
         self._looks.learn(wanted, look, now, now - began)
         self._database_clock.learn(look.moment, sent_at)
+        self._tallies.clock_ahead = look.moment - began
         empty = wanted.keys() - {job.queue for job in look.jobs}
         again = now + max(EMPTY_SECONDS, EMPTY_SECONDS_EACH * len(empty))
         for queue in wanted:

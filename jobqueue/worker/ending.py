@@ -138,37 +138,3 @@ def _judged(task: Task[..., Any], job: Claimed, error: BaseException) -> Verdict
     except BaseException as broken:  # noqa: BLE001 - a backoff is user code, and may raise anything
         broken.__context__ = error
         return Verdict(Kind.DEAD, error=broken)
-
-
-WORDS = {
-    Kind.RETRIED: "to be tried again",
-    Kind.SNOOZED: "snoozed",
-    Kind.HELD: "snoozed, and its rate held",
-    Kind.HANDED_BACK: "handed back",
-    Kind.CANCELLED: "cancelled",
-    Kind.DEAD: "a dead letter now",
-}
-LEVELS = {
-    Kind.DEAD: logging.ERROR,
-    Kind.SNOOZED: logging.INFO,
-    Kind.HELD: logging.INFO,
-    Kind.CANCELLED: logging.INFO,
-}
-
-
-def log_verdict(
-    job: Claimed, verdict: Verdict, error: BaseException | None, seconds: float
-) -> None:
-    """Write the one line of an attempt that did not complete."""
-    attempt = f"attempt {job.attempt}/{job.max_attempts}"
-    error = error or verdict.error
-    why = f": {named(error, verdict.secrets)}" if error is not None else ""
-    again = f"; again in {verdict.delay_seconds:.1f} s" if verdict.delay_seconds else ""
-    level = LEVELS.get(verdict.kind, logging.WARNING)
-    if verdict.kind is Kind.HANDED_BACK and error is None:
-        level = logging.INFO  # it has not begun
-    log.log(
-        level,
-        "job %s %s %s ended after %.3f s, %s%s%s",
-        *(job.task, job.id, attempt, seconds, WORDS[verdict.kind], why, again),
-    )

@@ -8,15 +8,17 @@ from typing import Any
 from jobqueue.client.context import Attempt
 from jobqueue.client.task import Task
 from jobqueue.core.outcome import Interrupted
+from jobqueue.observe.attempts import Noted
 from jobqueue.worker.acker import Acker
-from jobqueue.worker.ending import Ending, given_up, log_verdict
+from jobqueue.worker.ending import SETTLED, Ending, given_up
 
 
 class Recorder:
     """Notes endings. interrupted: how many attempts were interrupted so far."""
 
-    def __init__(self, acker: Acker) -> None:
+    def __init__(self, acker: Acker, noted: Noted) -> None:
         self._acker = acker
+        self._noted = noted
         self.interrupted = 0
 
     def record(
@@ -43,8 +45,12 @@ class Recorder:
                 self._acker.returned(attempt.job, seconds, ending.result, settled=ending.settled)
             elif not ending.settled:
                 self._acker.completed(attempt.job, seconds, keep=task.history)
+            if attempt.completed or ending is not SETTLED:  # or else its lease was lost
+                self._noted.completed(attempt.job, attempt.began, seconds)
             return
         if isinstance(verdict.error, Interrupted):
             self.interrupted += 1
         self._acker.not_completed(attempt.job, verdict)
-        log_verdict(attempt.job, verdict, ending.error, seconds)
+        self._noted.ended(
+            task, attempt.job, verdict, ending.error, began=attempt.began, seconds=seconds
+        )

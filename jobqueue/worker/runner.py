@@ -17,6 +17,7 @@ from jobqueue.client.resources import Resources
 from jobqueue.client.task import Task
 from jobqueue.client.transaction_source import Pools as Connections
 from jobqueue.core.outcome import Expired, Interrupted, Kind, Verdict
+from jobqueue.observe.attempts import Noted
 from jobqueue.store.claims import Claimed, Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.batches import Batches
@@ -52,6 +53,7 @@ class Runner:
 
     pools: by the names that tasks know them by.
     paused: what is not to begin here.
+    noted: takes note of how attempts end.
     watchdog: looks after the event loop while jobs run.
     report: takes in how far a job is, in any thread.
     resources: what is open for the jobs of this process.
@@ -72,6 +74,7 @@ class Runner:
         pools: Mapping[str, Pool],
         *,
         paused: Paused,
+        noted: Noted,
         watchdog: Watchdog,
         report: Report,
         resources: Resources,
@@ -89,6 +92,7 @@ class Runner:
         self._connections = connections
         self._pools = pools
         self._paused = paused
+        self._noted = noted
         self._watchdog = watchdog
         self._report = report
         self._holds = holds
@@ -109,7 +113,7 @@ class Runner:
         self._lost: Running = {}
         self.batches = Batches(self._start_batch, self._release, wake)
         self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
-        self._recorder = Recorder(acker)
+        self._recorder = Recorder(acker, noted)
         # Each job starts from the worker's context, whatever the one before it left in its own.
         self._context = copy_context()
         self._context.run(current_resources.set, resources)
@@ -371,6 +375,7 @@ class Runner:
             else:
                 if ending is COMPLETED:
                     self._acker.completed(attempt.job, seconds, keep=plan.history)
+                    self._noted.completed(attempt.job, attempt.began, seconds)
                 else:
                     self._recorder.record(plan.task, attempt, ending, seconds)
                 line.measure(seconds)

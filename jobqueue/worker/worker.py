@@ -16,6 +16,8 @@ from jobqueue.client.context import Attempt
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ConfigurationError, one_line
 from jobqueue.core.settings import WorkerSettings
+from jobqueue.observe.attempts import Noted
+from jobqueue.observe.metrics.tallies import Tallies
 from jobqueue.store.claims import Held
 from jobqueue.worker.acker import Acker
 from jobqueue.worker.around_attempt import tell_of_hooks
@@ -25,6 +27,7 @@ from jobqueue.worker.claimer import Claimer
 from jobqueue.worker.code_limits import place_limits
 from jobqueue.worker.code_schedules import identity, place_schedules
 from jobqueue.worker.containment import Signals
+from jobqueue.worker.counts import Counts
 from jobqueue.worker.database_clock import DatabaseClock
 from jobqueue.worker.entering import enter_tasks, likely_priorities
 from jobqueue.worker.gatekeeper import Gatekeeper
@@ -42,6 +45,7 @@ from jobqueue.worker.pools.assembly import Assembly
 from jobqueue.worker.progress import Progress
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.sharing import refuse_shared_sessions
+from jobqueue.worker.standing import Outlook
 from jobqueue.worker.transaction_pools import TransactionPools
 from jobqueue.worker.unheard import Unheard
 from jobqueue.worker.unknown_tasks import warn_of_unknown_tasks
@@ -143,6 +147,8 @@ class Worker:
             on_time_until=partial(on_time_until, database_clock),
         )
         paused = Paused()
+        self.tallies = Tallies()
+        """what is counted of its attempts"""
         self._runner = Runner(
             jobs.tasks,
             settings.queues,
@@ -150,6 +156,7 @@ class Worker:
             self._transactions,
             self._pools.by_name,
             paused=paused,
+            noted=Noted(self.tallies, settings.logged_share),
             watchdog=self._watchdog,
             report=self._progress.report,
             resources=self._lifespans.resources,
@@ -169,6 +176,7 @@ class Worker:
             paused=paused,
             looks=Looks(settings.queues, likely_priorities(jobs.tasks)),
             database_clock=database_clock,
+            tallies=self.tallies,
             poll_seconds=settings.poll_seconds,
             wake=wake,
         )
@@ -190,6 +198,19 @@ class Worker:
             reader=self._pauses,
             resigned=self._leader.called,
         )
+        self._counts = Counts(self._acks, self.tallies)
+        self.outlook = Outlook(
+            runner=self._runner,
+            claimer=self._claimer,
+            acker=self._acker,
+            lease=self._lease,
+            leader=self._leader,
+            pools=self._pools,
+            links=(self._claims, self._acks, self._listens, self._leads),
+            poll_seconds=settings.poll_seconds,
+            longest_block_seconds=settings.longest_block_seconds,
+        )
+        """how it stands, for who looks from outside"""
         self._replace = False
         self._told = False
         self._stop = asyncio.Event()
@@ -240,6 +261,7 @@ class Worker:
 
     async def _live(self) -> Farewell:
         """Work, with the application's resources open; they are closed by the caller."""
+        self.outlook.loop.watch()
         if not await self._arrive_unless_stopped():
             return Farewell(0, 0, 0)
         background = [
@@ -251,6 +273,7 @@ class Worker:
             self._progress.run(),
             self._gatekeeper.run(),
             self._places.run(),
+            self._counts.run(),
             warn_of_unknown_tasks(
                 self._claims,
                 settings=self._settings,
@@ -405,7 +428,9 @@ class Worker:
     async def _depart(self) -> None:
         """Leave the books and close the connections. A database that is gone is not waited for."""
         with suppress(TimeoutError, psycopg.Error):
-            await asyncio.wait_for(self._lease.leave(self._acker.unrecorded()), FAREWELL_SECONDS)
+            leaving = self._lease.leave(self._acker.unrecorded())
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await asyncio.gather(leaving, self._counts.tell_last())
         self._pools.close()
         await self._transactions.close()
         await self._close_links()

@@ -6,7 +6,7 @@ kind: expand
 from jobqueue.store.migrations import run_script
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -126,6 +126,7 @@ REFUSED: list[tuple[Purpose, str]] = [
 # What a role for enqueuing or reading may call though nothing grants it, because it does no harm.
 HARMLESS = {
     "uuid_v7": "makes an id",
+    "latency_quantile": "counts",
     "key_hash": "counts",
     "refuse_enqueue": "raises",
     "refuse_args": "raises",

@@ -32,6 +32,8 @@ BASES: dict[str, list[str]] = {
     "enqueue": ["greet", '{"name": "Ada"}'],
     "stats": [],
     "doctor": [],
+    "exporter": ["--port", "127.0.0.1:0"],
+    "health": ["--metrics-port", "127.0.0.1:1"],
     "jobs list": [],
     "jobs show": [NOBODY],
     "jobs result": [NOBODY],

@@ -14,6 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from jobqueue.cli import metrics as metrics_command
+from jobqueue.cli import stats_sampled
 from jobqueue.cli import worker as worker_command
 from jobqueue.cli.exit_codes import Exit
 from jobqueue.store.database import to_conninfo
@@ -79,6 +81,8 @@ def nothing_goes_on_running() -> Iterator[None]:
     with (
         mock.patch.object(worker_command, "run", arrive_and_leave),
         mock.patch.object(worker_command, "supervise", return_value=0),
+        mock.patch.object(metrics_command, "until_stopped"),
+        mock.patch.object(stats_sampled, "sleep", side_effect=KeyboardInterrupt),
         mock.patch.object(PostgresServer, "start", refuse),
     ):
         yield

@@ -118,7 +118,8 @@ def test_a_worker_shows_neither_the_databases_password_nor_an_argument_that_is_s
     assert "[redacted]" in run.seen["all_jobs"]
     log = run.seen["log"]
     assert "too late" in log, "it has been as talkative as it can be"
-    assert "DEBUG at work" in log
+    assert '"level":"debug"' in log
+    assert '"event":"at work"' in log
     assert "worker acks" in run.seen["sessions"]
     states = run.books.states()
     assert states["dead"] == len(JOBS) - 2

@@ -59,7 +59,8 @@ def test_every_table_and_view_of_the_schema_is_described(schema):
 def test_the_metadata_is_of_one_schema():
     assert {table.schema for table in TABLES.values()} == {"jobqueue"}
     assert {
-        *("all_jobs", "all_schedules", "autoscaling", "dead_jobs", "new_jobs", "sleepers")
+        *("all_jobs", "all_schedules", "autoscaling", "dead_jobs", "fleet_metrics", "new_jobs"),
+        *("queue_metrics", "sleepers"),
     } == VIEWS
 
 

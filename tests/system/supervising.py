@@ -66,7 +66,12 @@ class SupervisorProcess(WorkerProcess):
             self.process = subprocess.Popen(
                 [sys.executable, *command],
                 cwd=folder,
-                env={**inherited, "JOBQUEUE_DATABASE_URL": url, **(environment or {})},
+                env={
+                    **inherited,
+                    "JOBQUEUE_DATABASE_URL": url,
+                    "JOBQUEUE_LOG_FORMAT": "text",
+                    **(environment or {}),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

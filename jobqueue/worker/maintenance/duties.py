@@ -14,6 +14,7 @@ from jobqueue.worker.maintenance.leader import Duty
 from jobqueue.worker.maintenance.promote import promote
 from jobqueue.worker.maintenance.prune import prune
 from jobqueue.worker.maintenance.rescue import Rescue
+from jobqueue.worker.maintenance.sample import Sample
 from jobqueue.worker.maintenance.schedule import Schedule
 from jobqueue.worker.maintenance.settle import settle
 from jobqueue.worker.maintenance.trim import Trim
@@ -37,4 +38,5 @@ def duties(settings: WorkerSettings, jobs: JobQueue) -> dict[str, Duty]:
         "trim": Trim(settings.history_days),
         "forget": forget(settings.processed_days),
         "conclude": Conclude(settings.history_days),
+        "sample": Sample(),
     } | ({"alert": watch} if watch else {})

@@ -56,6 +56,8 @@ class Leader:
         self._duties = duties
         self.called = asyncio.Event()
         """set to have it stand for election at once, as when the leader has resigned"""
+        self.leads = False
+        """whether it is the leader"""
         self._resigning = False
         self._over = asyncio.Event()
 
@@ -82,11 +84,13 @@ class Leader:
                 workers = candidacy.workers
                 if leading := candidacy.absent and await self._elected():
                     log.info("leader: this worker now does the maintenance")
+                    self.leads = True
                     await self._lead()
             except psycopg.Error as error:
                 reason = one_line(error)
                 what = "no longer this worker" if leading else "cannot stand for election"
                 log.warning("leader: %s (%s)", what, reason)
+            self.leads = False
             # Without its session it holds no lock, whatever happened to it.
             await self._session.close()
             if not self._resigning:

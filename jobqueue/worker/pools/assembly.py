@@ -78,6 +78,11 @@ class Assembly:
         )
         self.by_name["process"] = self._children = ChildProcesses(processes, begun, on_time_until)
 
+    @property
+    def processes_lost(self) -> int:
+        """How many child processes died with a job in them."""
+        return 0 if self._children is None else self._children.lost
+
     async def stop(self) -> None:
         """End the child processes, which run nothing any more."""
         if self._children is not None:

@@ -35,6 +35,11 @@ class ChildProcesses:
         self._begun = begun
         self._on_time_until = on_time_until
 
+    @property
+    def lost(self) -> int:
+        """How many children died with a job in them."""
+        return self._processes.lost
+
     def most(self, task: Task[..., Any]) -> int:
         """How many may be here at once: one for each child, or more if they are short."""
         return self._processes.most(task.name)

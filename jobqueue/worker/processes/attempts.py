@@ -101,7 +101,7 @@ class Attempts:
         if task is None:
             # Another release than the worker's. One that has the task may be elsewhere.
             return {"kind": Kind.HANDED_BACK, "refund": True, "delay_seconds": 1.0}, True
-        self._output.begin(job.id, job.task)
+        self._output.begin(job)
         attempt = ChildAttempt(job, self._pools, number, self._output, history=task.history)
         fields, fit = self._context.copy().run(self._attempt, task, attempt, wants_result)
         self._output.end()

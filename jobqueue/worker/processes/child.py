@@ -19,6 +19,7 @@ from jobqueue import __version__
 from jobqueue.client.queue import JobQueue
 from jobqueue.core.errors import ApplicationError, ImportFailed
 from jobqueue.core.outcome import Kind
+from jobqueue.observe.logs.redaction import Redaction
 from jobqueue.worker.application import load_application
 from jobqueue.worker.clock import clock
 from jobqueue.worker.processes.attempts import Attempts
@@ -51,6 +52,8 @@ def main() -> None:
     sys.path[:] = setup.path
     listener = Listener(channel.control, interrupts, setup.orphan_seconds)
     jobs = _load(setup, channel)
+    secrets = {name: task.signature.secrets for name, task in jobs.tasks.items()}
+    output.redaction = Redaction(secrets=secrets)
     url = setup.database_url or jobs.database_url
     pools = TransactionPools(url, CONNECTIONS, pooled=setup.pooled)
     attempts = listener.attempts = Attempts(jobs, pools, interrupts, output)

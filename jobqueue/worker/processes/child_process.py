@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 
 import orjson
 
+from jobqueue.observe.logs.events import job_fields
 from jobqueue.worker.processes.calls import Call
 from jobqueue.worker.processes.messages import (
     EXIT_LOST,
@@ -31,7 +32,7 @@ from jobqueue.worker.processes.messages import (
     line,
     outcome,
 )
-from jobqueue.worker.processes.output_reader import OutputReader
+from jobqueue.worker.processes.output_reader import OutputReader, Whose
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -313,11 +314,11 @@ class ChildProcess(asyncio.Protocol):
         with suppress(OSError):
             self._control.send(line(what, call.number))
 
-    def _whose(self) -> str:
+    def _whose(self) -> Whose:
         if not self.pending:
-            return f"process {self.pid}"
+            return Whose(f"process {self.pid}", {})
         job = self.pending[0].job
-        return f"job {job.task} {job.id}"
+        return Whose(f"job {job.task} {job.id}", job_fields(job))
 
     def _progressed(self, number: int, fraction: float, text: str) -> None:
         for call in self.pending:

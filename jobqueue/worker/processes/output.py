@@ -1,6 +1,6 @@
 """What the code of a job prints and logs, on its way to the worker's log.
 
-Each line that Python prints and each log record is written with its job's id and task. What goes
+Each line that Python prints and each log record is written with the fields of its job. What goes
 past Python (a C library, a program that the job starts) arrives without, through the same pipe.
 """
 
@@ -15,7 +15,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import orjson
+
 from jobqueue.client.context import current_attempt
+from jobqueue.observe.logs.events import Fields, event_of, job_fields
+from jobqueue.observe.logs.install import take_structlog
+from jobqueue.observe.logs.lines import json_line
+from jobqueue.observe.logs.redaction import Redaction
+from jobqueue.store.claims import Claimed
 from jobqueue.worker.processes.messages import TAG, line
 
 if TYPE_CHECKING:
@@ -26,7 +33,8 @@ LONGEST_LINE = 2_000
 LONGEST_RECORD = 10_000
 """A log record, its traceback included, is cut after so many."""
 
-NOBODY = ("", "")
+LONGEST_FIELDS = 4_000
+"""And what else is told of it."""
 
 
 class Output:
@@ -35,22 +43,25 @@ class Output:
     def __init__(self) -> None:
         self._descriptor = os.dup(1)
         self._streams: dict[str, _Lines] = {}
-        self._running = NOBODY
+        self._running: Fields = {}
+        self.redaction = Redaction()
+        """may be set anew, when the tasks are known"""
 
     def install(self, level: int) -> None:
         """Take over stdout, stderr, logging and what Python says of its own crash."""
         faulthandler.enable(self._descriptor, all_threads=False)
         logging.basicConfig(level=level, handlers=[_Handler(self)])
+        take_structlog()
         self.restore()
 
-    def begin(self, job_id: str, task: str) -> None:
+    def begin(self, job: Claimed) -> None:
         """Say whose output follows, for threads that know it not from their context."""
-        self._running = (job_id, task)
+        self._running = job_fields(job)
 
     def end(self) -> None:
         """Write what was printed without an end of line, and take stdout and stderr back."""
         self.restore()
-        self._running = NOBODY
+        self._running = {}
 
     def restore(self) -> None:
         """Make stdout and stderr what they were, whatever a job did to them."""
@@ -64,8 +75,8 @@ class Output:
     def say(self, kind: str, *parts: object) -> None:
         """Write something about the job that runs."""
         attempt = current_attempt.get(None)
-        whose = self._running if attempt is None else (attempt.job.id, attempt.job.task)
-        message = TAG + line(kind, *whose, *parts)
+        whose = self._running if attempt is None else job_fields(attempt.job)
+        message = TAG + line(kind, whose, *parts)
         with suppress(OSError):
             # Up to PIPE_BUF bytes go whole or not at all. A longer one may be torn by a signal or
             # by another thread; then it arrives as mere text.
@@ -120,14 +131,27 @@ class _Handler(logging.Handler):
     def __init__(self, output: Output) -> None:
         super().__init__()
         self._output = output
-        self.setFormatter(logging.Formatter("%(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            text = shortened(self.format(record), LONGEST_RECORD)
-            self._output.say("record", record.levelno, record.name, text)
+            event = self._output.redaction.apply(event_of(record))
+            text = shortened(str(event.pop("event")), LONGEST_RECORD)
+            trace = shortened(event.pop("traceback", ""), max(0, LONGEST_RECORD - len(text)))
+            fields = _fields({name: event[name] for name in event if name not in TOLD_ANYWAY})
+            self._output.say("record", record.levelno, record.name, text, trace, fields)
         except Exception:  # noqa: BLE001 - as every handler of logging
             self.handleError(record)
+
+
+TOLD_ANYWAY = frozenset({"timestamp", "level", "logger", "job_id", "task", "queue", "attempt"})
+
+
+def _fields(event: Fields) -> orjson.Fragment:
+    """Give the other fields of a record such that they can cross."""
+    text = json_line(event)
+    if len(text) > LONGEST_FIELDS:
+        text = json_line({"fields": shortened(text.decode(), LONGEST_FIELDS // 4)})
+    return orjson.Fragment(text.rstrip())
 
 
 def shortened(text: str, longest: int) -> str:

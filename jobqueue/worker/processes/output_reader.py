@@ -7,10 +7,11 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import orjson
 
+from jobqueue.observe.logs.events import Fields, said
 from jobqueue.worker.processes.messages import TAG, Splitter
 from jobqueue.worker.processes.output import LONGEST_LINE, shortened
 
@@ -29,6 +30,13 @@ LEVELS = {"stdout": logging.INFO, "stderr": logging.WARNING}
 Progress = Callable[[int, float, str], None]
 
 
+class Whose(NamedTuple):
+    """Whose output something is, in words, and as the fields of a line if it is a job's."""
+
+    name: str
+    fields: Fields
+
+
 class OutputReader:
     """Reads a child's pipe for as long as anybody holds its other end.
 
@@ -36,7 +44,7 @@ class OutputReader:
     progress: is told the number of a job, how far it is, and in words.
     """
 
-    def __init__(self, descriptor: int, whose: Callable[[], str], progress: Progress) -> None:
+    def __init__(self, descriptor: int, whose: Callable[[], Whose], progress: Progress) -> None:
         self._descriptor = descriptor
         self._whose = whose
         self._progress = progress
@@ -92,32 +100,50 @@ class OutputReader:
             self._line(one)
 
     def _line(self, whole: bytes) -> None:
-        printed, tag, said = whole.partition(TAG)
-        if tag and not self._tagged(said):
+        printed, tag, message = whole.partition(TAG)
+        if tag and not self._tagged(message):
             printed = whole
         if printed:
             text = shortened(printed.decode("utf-8", "backslashreplace").rstrip("\r"), LONGEST_LINE)
             self.tail.append(text)
-            log.info("%s output: %s", self._whose(), text)
+            name, fields = self._whose()
+            extra = said({**fields, "stream": "output"}, text)
+            log.info("%s output: %s", name, text, extra=extra)
 
-    def _tagged(self, said: bytes) -> bool:
+    def _tagged(self, given: bytes) -> bool:
         """Take in what was said about a job; False if it is nothing of that kind."""
         try:
-            message: Any = orjson.loads(said)
+            message: Any = orjson.loads(given)
         except ValueError:
             return False
         match message:
-            case ["line", str(job_id), str(task), str(stream), str(text)]:
-                whose = self._named(job_id, task)
-                log.log(LEVELS.get(stream, logging.INFO), "%s %s: %s", whose, stream, text)
-            case ["record", str(job_id), str(task), int(level), str(logger), str(text)]:
+            case ["line", job, str(stream), str(text)]:
+                name, fields = self._told(job)
+                extra = said({**fields, "stream": stream}, text)
+                level = LEVELS.get(stream, logging.INFO)
+                log.log(level, "%s %s: %s", name, stream, text, extra=extra)
+            case ["record", job, int(level), str(logger), str(text), str(trace), more]:
+                name, fields = self._told(job)
+                whole = f"{text}\n{trace}" if trace else text
+                traced = {"traceback": trace} if trace else {}
+                extra = said({**_fields(more), **traced, **fields}, text)
                 # Under its own name, for levels and handlers are set by names.
-                logging.getLogger(logger).log(level, "%s: %s", self._named(job_id, task), text)
-            case ["progress", str(), str(), int(number), int() | float() as fraction, str(text)]:
+                logging.getLogger(logger).log(level, "%s: %s", name, whole, extra=extra)
+            case ["progress", _, int(number), int() | float() as fraction, str(text)]:
                 self._progress(number, float(fraction), text)
             case _:
                 return False
         return True
 
-    def _named(self, job_id: str, task: str) -> str:
-        return f"job {task} {job_id}" if job_id else self._whose()
+    def _told(self, job: Any) -> Whose:  # noqa: ANN401 - whatever was said
+        """Give whose output it is by its own word; that may be forged."""
+        match job:
+            case {"job_id": str(job_id), "task": str(task), "queue": str(), "attempt": int()}:
+                named = {name: job[name] for name in ("job_id", "task", "queue", "attempt")}
+                return Whose(f"job {task} {job_id}", named)
+            case _:
+                return self._whose()
+
+
+def _fields(given: object) -> Fields:
+    return cast("Fields", given) if isinstance(given, dict) else {}

@@ -82,6 +82,8 @@ class Processes:
         self._failures = 0
         self._said: str = ""  # of why no child can be started
         self._closed = False
+        self.lost = 0
+        """how many children died with a job in them"""
 
     @property
     def idle(self) -> int:
@@ -194,6 +196,7 @@ class Processes:
     ) -> None:
         """Say what became of its jobs; with no child to start anew, of all others too."""
         self._children.discard(child)
+        self.lost += bool(begun) and not self._closed
         for call in begun:
             call.end(_interrupted() if self._closed else ProcessDied(how, child.output.tail))
         self.gives_back(unbegun)

@@ -4,7 +4,9 @@ GRANT USAGE ON SCHEMA jobqueue TO {role};
 GRANT SELECT ON jobqueue.schema_version, jobqueue.all_jobs, jobqueue.dead_jobs, jobqueue.queues,
     jobqueue.tasks, jobqueue.workers, jobqueue.cancel_requests, jobqueue.all_schedules,
     jobqueue.schedule_ticks, jobqueue.leader, jobqueue.limits, jobqueue.rates, jobqueue.pauses,
-    jobqueue.queue_places, jobqueue.expirations, jobqueue.autoscaling, jobqueue.alerts TO {role};
+    jobqueue.queue_places, jobqueue.expirations, jobqueue.autoscaling, jobqueue.alerts,
+    jobqueue.queue_samples, jobqueue.fleet_sample, jobqueue.queue_counts, jobqueue.queue_metrics,
+    jobqueue.fleet_metrics TO {role};
 GRANT SELECT (id, name) ON jobqueue.schedules TO {role};
 GRANT SELECT (id, run_at, enqueued_at, started_at, worker_id, priority, attempt, max_attempts, state,
     queue, task, errors, timeout_seconds, progress, progress_message, concurrency, concurrency_key,

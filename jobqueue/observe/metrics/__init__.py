@@ -1,0 +1,1 @@
+"""Numbers of a worker and of a fleet, for Prometheus."""
