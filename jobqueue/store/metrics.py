@@ -30,6 +30,7 @@ class QueueMetrics:
     available: int
     scheduled: int
     running: int
+    gated: int
     blocked: int
     dead: int
     estimated: bool

@@ -10,6 +10,7 @@ CREATE TABLE jobqueue.queue_samples (
     available     bigint NOT NULL,
     scheduled     bigint NOT NULL,
     running       bigint NOT NULL,
+    gated         bigint NOT NULL,
     blocked       bigint NOT NULL,
     dead          bigint NOT NULL,
     estimated     boolean NOT NULL,
@@ -110,7 +111,8 @@ CREATE VIEW jobqueue.queue_metrics AS
         WHERE expires_at >= clock_timestamp()
         GROUP BY queue
     )
-    SELECT sample.queue, sample.available, sample.scheduled, sample.running, sample.blocked,
+    SELECT sample.queue, sample.available, sample.scheduled, sample.running, sample.gated,
+           sample.blocked,
            sample.dead, sample.estimated,
            extract(epoch FROM clock_timestamp() - sample.oldest_due_at)::double precision
                AS oldest_seconds,

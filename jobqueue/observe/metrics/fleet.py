@@ -173,7 +173,7 @@ def _queues(queues: Sequence[QueueMetrics]) -> Iterator[Metric]:
         (
             ((label, state), getattr(one, state))
             for label, one in labelled
-            for state in ("available", "scheduled", "running", "blocked", "dead")
+            for state in ("available", "scheduled", "running", "gated", "blocked", "dead")
         ),
     )
     for name, what, of in (

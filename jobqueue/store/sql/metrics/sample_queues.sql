@@ -57,6 +57,7 @@ depths AS (
            sum(jobs) FILTER (WHERE state = 'available') AS available,
            sum(jobs) FILTER (WHERE state = 'scheduled') AS scheduled,
            sum(jobs) FILTER (WHERE state = 'running') AS running,
+           sum(jobs) FILTER (WHERE state = 'gated') AS gated,
            sum(jobs) FILTER (WHERE state IN ('blocked', 'waiting')) AS blocked
     FROM sampled GROUP BY queue
 ),
@@ -92,6 +93,7 @@ numbers AS (
                 ELSE greatest(counted.available, depths.available * times) END AS available,
            coalesce(depths.scheduled, 0) * times AS scheduled,
            coalesce(depths.running, 0) * times AS running,
+           coalesce(depths.gated, 0) * times AS gated,
            coalesce(depths.blocked, 0) * times AS blocked,
            coalesce(dead.dead, 0) AS dead,
            large OR coalesce(dead.dead, 0) >= part.jobs AS estimated,
@@ -109,11 +111,11 @@ gone AS (
     WHERE sample.queue <> ALL (ARRAY(SELECT queue FROM named))
 )
 INSERT INTO jobqueue.queue_samples AS sample (
-    queue, available, scheduled, running, blocked, dead, estimated, oldest_due_at, taken_at)
-SELECT queue, available, scheduled, running, blocked, dead, estimated, due_at, clock_timestamp()
+    queue, available, scheduled, running, gated, blocked, dead, estimated, oldest_due_at, taken_at)
+SELECT queue, available, scheduled, running, gated, blocked, dead, estimated, due_at, clock_timestamp()
 FROM numbers
 ON CONFLICT (queue) DO UPDATE
 SET available = excluded.available, scheduled = excluded.scheduled, running = excluded.running,
-    blocked = excluded.blocked, dead = excluded.dead, estimated = excluded.estimated,
+    gated = excluded.gated, blocked = excluded.blocked, dead = excluded.dead, estimated = excluded.estimated,
     oldest_due_at = excluded.oldest_due_at, taken_at = excluded.taken_at
 RETURNING sample.queue
