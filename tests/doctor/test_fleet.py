@@ -28,6 +28,15 @@ def test_a_queue_with_jobs_and_no_worker_is_named(visit: Visit):
         visit.healed()
 
 
+def test_a_queue_that_somebody_paused_waits_for_them(visit: Visit):
+    visit.rows("SELECT jobqueue.enqueue_v1('send', queue => 'held')")
+    with visit.led():
+        visit.worker("default")
+        assert "no worker serves it" in visit.problem("queues").what
+        visit.rows("SELECT jobqueue.pause_v1(queue => 'held')")
+        assert visit.problems() == []
+
+
 def test_workers_that_are_lost_or_drain_serve_nothing(visit: Visit):
     visit.rows("SELECT jobqueue.enqueue_v1('send')")
     with visit.led():

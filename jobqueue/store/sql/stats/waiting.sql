@@ -1,6 +1,6 @@
--- Each queue that has available jobs: how many, counted up to `most`; for how many seconds the one that
--- waits longest has been due; and the workers that serve it, with their slots. Goes from one queue and
--- priority to the next, a thousand of them at most, so that a flooded queue costs no more than any.
+-- Each queue that has available jobs and is not paused: how many, counted up to `most`; for how many
+-- seconds the one that waits longest has been due; and the workers that serve it, with their slots. Goes
+-- from one queue and priority to the next, a thousand of them at most, so that a flooded queue costs no more than any.
 -- index: jobs_claim
 WITH RECURSIVE lane AS (
     (SELECT job.queue, job.priority, job.run_at, 1 AS number
@@ -42,4 +42,7 @@ CROSS JOIN LATERAL (
         LIMIT %(most)s
     ) AS part
 ) AS counted
+WHERE NOT EXISTS (
+    SELECT FROM jobqueue.pauses AS known WHERE known.kind = 'queue' AND known.name = waiting.queue
+)
 ORDER BY waiting.queue
