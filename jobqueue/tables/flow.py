@@ -19,7 +19,7 @@ pauses = Table(
     metadata,
     Column("kind", TEXT, CheckConstraint("kind IN ('queue', 'task', 'key')"), primary_key=True),
     Column("name", TEXT, primary_key=True),
-    Column("key", TEXT, primary_key=True, server_default=""),
+    Column("key", TEXT, primary_key=True, server_default=text("''")),
     Column("reason", TEXT),
     Column("paused_at", MOMENT, nullable=False, server_default=text("clock_timestamp()")),
 )
