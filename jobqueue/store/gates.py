@@ -19,7 +19,10 @@ MOST_ADMITTED = 1_000
 
 
 class Admitted(NamedTuple):
-    """What an admission let through, and the seconds until another is worth it (None: a call)."""
+    """What an admission let through, and the seconds until another is worth it.
+
+    pause: None: until a call; infinite: until there is a limit.
+    """
 
     jobs: int
     queues: list[str]

@@ -758,7 +758,7 @@ END
 $body$;
 
 -- Admit whatever may go. pause: how many seconds until it is worth a look again; NULL: until somebody
--- calls. slack, ahead: as admit_at_pace.
+-- calls; infinity: until there is a limit at all. slack, ahead: as admit_at_pace.
 CREATE FUNCTION jobqueue.admit(
     slack double precision, ahead double precision, most integer,
     OUT admitted integer, OUT queues text[], OUT pause double precision
@@ -772,6 +772,10 @@ DECLARE
 BEGIN
     admitted := 0;
     queues := '{}';
+    IF NOT EXISTS (SELECT FROM jobqueue.limits) THEN
+        pause := 'infinity';
+        RETURN;
+    END IF;
     FOR limit_name IN
         WITH RECURSIVE called AS (
             (SELECT call.name FROM jobqueue.gate_calls AS call ORDER BY call.name, call.id LIMIT 1)
@@ -1189,7 +1193,8 @@ REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits,
     jobqueue.admit, jobqueue.admit_called, jobqueue.admit_in_turn, jobqueue.admit_rate,
     jobqueue.admit_at_pace, jobqueue.look_at_rate, jobqueue.take_back_moment,
     jobqueue.renew_moments, jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,
-    jobqueue.prune_rates,
+    jobqueue.prune_rates, jobqueue.wake_gatekeeper, jobqueue.fair_weight, jobqueue.stop_at_gate,
+    jobqueue.leave_gate, jobqueue.limit_changes,
     jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places FROM PUBLIC;
 
 -- Who could enqueue or work until now still can.
@@ -1208,7 +1213,7 @@ BEGIN
                 ' jobqueue.admit_in_turn, jobqueue.admit_rate, jobqueue.admit_at_pace,'
                 ' jobqueue.look_at_rate, jobqueue.take_back_moment, jobqueue.renew_moments,'
                 ' jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,'
-                ' jobqueue.prune_rates,'
+                ' jobqueue.prune_rates, jobqueue.wake_gatekeeper, jobqueue.fair_weight,'
                 ' jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places')
         ) AS given (rights)
         JOIN pg_catalog.pg_class AS class ON class.oid = 'jobqueue.job_history'::regclass

@@ -47,6 +47,13 @@ def test_a_python_without_what_they_need_is_told_which_to_take(package: str) -> 
     assert "run `make setup`, then .venv/bin/python" in line
 
 
+def test_the_programs_of_peers_need_nothing_of_ours() -> None:
+    """Each runs in an environment that has its own packages and no others."""
+    bare = [sys.executable, "-S", "-c", "import benchmarks.peers.python_program"]
+    done = subprocess.run(bare, check=False, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_drain_and_bulk_come_to_results(server_url: str, tmp_path: Path) -> None:
     output = tmp_path / "results.jsonl"
     finished = run(server_url, output, "drain", "bulk")

@@ -138,7 +138,7 @@ HARMLESS = {
     "wake": "notifies a worker that sleeps; anybody may NOTIFY",
 }
 GRANTED = {
-    Purpose.ENQUEUE: {"enqueue_v1", "enqueue_many_v1"},
+    Purpose.ENQUEUE: {"enqueue_v1", "enqueue_many_v1", "enqueue_gated_v1"},
     Purpose.READ: set[str](),
 }
 """Functions that a role of the purpose has the rights for."""

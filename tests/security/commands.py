@@ -41,6 +41,12 @@ BASES: dict[str, list[str]] = {
     "dead edit": [NOBODY, "{}"],
     "dead redrive": [NOBODY],
     "dead purge": [NOBODY, "--yes"],
+    "limits list": [],
+    "limits set": ["nobody's", "--concurrency", "5"],
+    "limits remove": ["nobody's"],
+    "limits hold": ["nobody's", "5m"],
+    "limits release": ["nobody's"],
+    "limits queue": ["nobody's", "5"],
     "schedules list": [],
     "schedules show": [ANYBODY],
     "schedules next": [],
@@ -76,6 +82,7 @@ WITH: dict[tuple[str, str], list[str]] = {
         )
         for option in options
     },
+    ("limits set", "--burst"): ["--rate", "5/1s"],
     ("schedules next", "--anchor"): ["--every", "1h"],
     ("schedules add", "--anchor"): ["--every", "1h"],
     ("schedules update", "--anchor"): ["--every", "1h"],

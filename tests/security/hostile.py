@@ -112,6 +112,12 @@ keyed_jobs = st.tuples(
     st.one_of(st.none(), durations),
 ).map(_composite)
 
+# Of the table `limits`, in the order of its columns.
+rules = st.tuples(
+    *(texts, st.sampled_from(["rate", "concurrency"]), integers, durations, integers, booleans),
+    *(booleans, integers, jsons, moments, booleans, jsons, texts, booleans, moments),
+).map(_composite)
+
 HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "text": texts,
     "uuid": uuids,
@@ -121,8 +127,10 @@ HOSTILE: dict[str, st.SearchStrategy[object]] = {
     "integer": integers,
     "bigint": bigints,
     "boolean": booleans,
+    "double precision": st.sampled_from(["0", "-1", "0.5", "1e300", "NaN", "Infinity", "x", ""]),
     "real": st.sampled_from(["0", "-1", "1.5", "1e38", "1e39", "NaN", "Infinity", "x", ""]),
     "jobqueue.keyed_job": keyed_jobs,
+    "jobqueue.limits": rules,
     "bytea": st.binary(max_size=64),
     "text[]": arrays(texts, "a"),
     "uuid[]": arrays(uuids, "00000000-0000-7000-8000-000000000001"),

@@ -40,6 +40,10 @@ WORDS_OF_SQL = {
 
 # The privilege's holder, as PostgreSQL itself quotes it: regrole, or the word PUBLIC.
 HOLDER = "EXECUTE pg_catalog.format('GRANT %s TO %s', may.rights, may.role);"
+ENQUEUER = (
+    "EXECUTE pg_catalog.format( 'GRANT EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1 TO %s', "
+    "may.role);"
+)
 FUNCTION_HOLDER = (
     "EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO %s', may.function, may.role);"
 )
@@ -48,6 +52,8 @@ SCRIPT = "EXECUTE $migration${script}$migration$"
 DYNAMIC = {
     ("0002_keys.sql", HOLDER): "rights of a fixed list; the role as regrole::text, which is quoted",
     ("0004_schedules.sql", HOLDER): "the same",
+    ("0005_gates.sql", HOLDER): "the same",
+    ("0005_gates.sql", ENQUEUER): "the role as above",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (
@@ -163,6 +169,8 @@ def test_the_reader_of_commands_finds_what_it_looks_for(command: str, expected: 
 FOR_THE_OWNER = {
     "enqueue_v1": "nobody",
     "enqueue_many_v1": "nobody",
+    "enqueue_gated_v1": "nobody",
+    "wake_gatekeeper": "nobody",
     "make_history_partitions": "nobody",
     "drop_history_partitions": "nobody",
     "task_defaults": "everybody",  # it gives nothing away but a task's queue and numbers

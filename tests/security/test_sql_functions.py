@@ -36,6 +36,8 @@ SWEEPING = {
 # Parts of the enqueue functions, which have checked all values when they call them. They need the
 # rights to the tables, with which one could break the rules without them.
 INTERNAL = {"enqueue_keyed"}
+# What their steps are handed, by its type.
+STEPS = {"jobqueue.keyed_job", "jobqueue.limits"}
 
 
 @pytest.fixture(scope="module")
@@ -126,9 +128,9 @@ def test_whatever_a_function_is_called_with_it_answers_or_refuses_and_does_no_ha
     found: dict[str, Function], caller: psycopg.Connection, bystanders: Bystanders
 ) -> None:
     for function in found.values():
-        # Steps of an enqueue, which take what was checked: only their owner has rights to what they
-        # write, and could as well write it by hand.
-        if "jobqueue.keyed_job" not in function.parameters.values():
+        # Steps of an enqueue or of an admission, which take what was checked: only their owner has
+        # rights to what they write, and could as well write it by hand.
+        if STEPS.isdisjoint(function.parameters.values()):
             probe(caller, function, bystanders)
     assert caller.pgconn.status == psycopg.pq.ConnStatus.OK, "the session has outlived it all"
 

@@ -88,7 +88,7 @@ def recorded(crew: Crew, killed: dict[int, float]) -> dict[str, list[Ran]]:
     return ran
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_every_limit_is_kept_while_workers_are_killed(
     books: Books, limited: Crew, seed: int
 ) -> None:

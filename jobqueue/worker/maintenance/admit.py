@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 
 from jobqueue.store import gates
@@ -10,6 +11,8 @@ from jobqueue.worker.link import Link
 # An enqueue calls the leader when a worker sleeps; otherwise it is found by then.
 LONGEST_PAUSE_SECONDS = 0.25
 SHORTEST_PAUSE_SECONDS = 0.005
+# Without any limit, whose first one calls the leader too.
+UNLIMITED_PAUSE_SECONDS = 5.0
 PRUNE_PAUSE_SECONDS = 60.0
 BATCH = 1_000
 
@@ -28,4 +31,6 @@ class Admit:
         [admitted] = await session.run(gates.admit())
         if admitted.pause is None:
             return LONGEST_PAUSE_SECONDS
+        if admitted.pause == inf:
+            return UNLIMITED_PAUSE_SECONDS
         return min(max(admitted.pause, SHORTEST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)

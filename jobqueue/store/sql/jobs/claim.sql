@@ -66,14 +66,14 @@ claimed AS (
     WHERE job.id = ANY ((SELECT ids FROM candidates WHERE EXISTS (SELECT FROM holder))::uuid[])
     RETURNING job.id, job.task, job.args, job.attempt, job.max_attempts, job.queue,
               job.lease, job.priority, job.run_at, job.timeout_seconds,
-              job.admitted_at, job.rate, job.expires_at <= now() AS expired
+              CASE WHEN job.admitted_at IS NOT NULL THEN
+                  CASE WHEN job.rate IS NULL THEN 0 ELSE date_part('epoch', job.admitted_at) END
+              END AS starts_at,
+              job.expires_at <= now() AS expired
 )
 (
     SELECT id::text, task, args::text, attempt, max_attempts, queue, lease, priority,
-           date_part('epoch', run_at), timeout_seconds,
-           CASE WHEN rate IS NOT NULL THEN date_part('epoch', admitted_at)
-                WHEN admitted_at IS NOT NULL THEN 0 END,
-           expired
+           date_part('epoch', run_at), timeout_seconds, starts_at, expired
     FROM claimed
     ORDER BY priority, run_at, id
 )
