@@ -54,6 +54,9 @@ DYNAMIC = {
     ("0004_schedules.sql", HOLDER): "the same",
     ("0005_gates.sql", HOLDER): "the same",
     ("0005_gates.sql", ENQUEUER): "the role as above",
+    ("0006_policies.sql", HOLDER): "the same",
+    ("0006_policies.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
+    ("0006_policies.down.sql", FUNCTION_HOLDER): "the same",
     ("0003_attempts.sql", FUNCTION_HOLDER): "a function as regprocedure::text; the role as above",
     ("0003_attempts.down.sql", FUNCTION_HOLDER): "the same",
     (
@@ -173,6 +176,7 @@ FOR_THE_OWNER = {
     "wake_gatekeeper": "nobody",
     "make_history_partitions": "nobody",
     "drop_history_partitions": "nobody",
+    "trim_history": "nobody",
     "task_defaults": "everybody",  # it gives nothing away but a task's queue and numbers
     "wake": "everybody",  # anybody may NOTIFY, and it says nothing
     "redact": "everybody",  # the views call it for whoever reads them
