@@ -730,6 +730,10 @@ DROP FUNCTION jobqueue.enqueue_v1(text, jsonb, text, integer, timestamptz, inter
 
 -- Rights -----------------------------------------------------------------------------------------
 
+REVOKE EXECUTE ON FUNCTION jobqueue.pause_v1, jobqueue.resume_v1, jobqueue.pausable,
+    jobqueue.tell_of_pauses,
+    jobqueue.expiry, jobqueue.check_expiry, jobqueue.give_expiry FROM PUBLIC;
+
 -- Who could work until now, by a right to a table, still can.
 DO $keep$
 DECLARE
@@ -741,7 +745,9 @@ BEGIN
         FROM (VALUES
             ('SELECT, INSERT, UPDATE, DELETE ON jobqueue.pauses, jobqueue.expirations'),
             ('SELECT ON jobqueue.autoscaling'),
-            ('EXECUTE ON FUNCTION jobqueue.history_to_trim, jobqueue.trim_history')
+            ('EXECUTE ON FUNCTION jobqueue.history_to_trim, jobqueue.trim_history,'
+                ' jobqueue.pause_v1, jobqueue.resume_v1, jobqueue.pausable, jobqueue.expiry,'
+                ' jobqueue.check_expiry, jobqueue.give_expiry')
         ) AS given (rights)
         JOIN pg_catalog.pg_class AS class ON class.oid = 'jobqueue.job_history'::regclass
         CROSS JOIN LATERAL pg_catalog.aclexplode(class.relacl) AS one

@@ -1337,7 +1337,8 @@ REVOKE EXECUTE ON FUNCTION jobqueue.enqueue_gated_v1, jobqueue.put_under_limits,
     jobqueue.admit_at_pace, jobqueue.look_at_rate, jobqueue.take_back_moment,
     jobqueue.renew_moments, jobqueue.admit_at_will, jobqueue.admit_others, jobqueue.call_all_keys,
     jobqueue.prune_rates, jobqueue.wake_gatekeeper, jobqueue.fair_weight, jobqueue.stop_at_gate,
-    jobqueue.leave_gate, jobqueue.limit_changes,
+    jobqueue.leave_gate, jobqueue.limit_changes, jobqueue.call_resumed_key,
+    jobqueue.call_resumed_keys,
     jobqueue.hold_v1, jobqueue.release_v1, jobqueue.share_places FROM PUBLIC;
 
 -- Who could enqueue or work until now still can.

@@ -70,7 +70,10 @@ HOSTILE = [
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
-LABELS = {"id", "task", "queue", "state", "priority", "attempt", "arguments", "enqueued", "due"}
+LABELS = {
+    *("id", "task", "queue", "state", "priority", "attempt", "arguments", "enqueued", "due"),
+    "waits",
+}
 
 
 def take(url: str, arguments: str) -> str | None:

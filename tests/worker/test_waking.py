@@ -166,7 +166,7 @@ def test_a_listener_that_lost_its_connection_listens_again(books: Books) -> None
     jobs, note = noting()
     listening = (
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
-        "AND application_name = 'jobqueue worker listens' AND query = 'LISTEN jobqueue_cancel'"
+        "AND application_name = 'jobqueue worker listens' AND query = 'LISTEN jobqueue_pauses'"
     )
 
     async def scenario() -> None:
