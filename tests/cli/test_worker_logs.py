@@ -67,9 +67,11 @@ def shop(shell: Shell) -> Shell:
 def logged(shop: Shell, books: Books, *options: str) -> str:
     """Run a worker until nothing is left, and give what it logged."""
     process = shop.start("worker", "shop:jobs", *options)
-    until(lambda: books.unfinished() == 0, what="every job has ended")
-    process.terminate()
-    done = finish(process)
+    try:
+        until(lambda: books.unfinished() == 0, what="every job has ended")
+    finally:
+        process.terminate()
+        done = finish(process)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
