@@ -26,6 +26,8 @@ from jobqueue.worker.ending import COMPLETED, Ending
 from jobqueue.worker.gatekeeper import Gatekeeper
 from jobqueue.worker.limited import UNSTARTED, Limited
 from jobqueue.worker.lines import Line
+from jobqueue.worker.lost_slots import LostSlots
+from jobqueue.worker.patience import Patience
 from jobqueue.worker.paused import Paused
 from jobqueue.worker.plans import Plan, begin, plan_of
 from jobqueue.worker.pools import Pool
@@ -36,8 +38,6 @@ from jobqueue.worker.watchdog import Watchdog
 
 log = logging.getLogger("jobqueue.worker")
 
-# A job that has waited so long in hand is given back, for a worker with a free slot.
-LONGEST_WAIT_SECONDS = 0.1
 # How long a cancelled coroutine may take to end when the worker does.
 LAST_SECONDS = 1.0
 
@@ -97,7 +97,6 @@ class Runner:
         self._report = report
         self._holds = holds
         self._wake = wake
-        self._too_many_lost = lost
         self._limited = Limited(
             database_clock,
             gatekeeper,
@@ -110,7 +109,7 @@ class Runner:
         )
         self._plans = {name: plan_of(task, pools[task.pool]) for name, task in tasks.items()}
         self._running: Running = {}
-        self._lost: Running = {}
+        self._lost = LostSlots(tasks, self.rooms, lost)
         self.batches = Batches(self._start_batch, self._release, wake)
         self.stops = Stops(tasks, pools, self._running, self._give_up, stop_seconds)
         self._recorder = Recorder(acker, noted)
@@ -119,7 +118,7 @@ class Runner:
         self._context.run(current_resources.set, resources)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._next_check: asyncio.TimerHandle | None = None
+        self._patience = Patience(self.lines, self._give_back)
 
     @property
     def running(self) -> int:
@@ -178,8 +177,7 @@ class Runner:
         if paced:
             self._limited.put(paced)
         self._fill_all()
-        if self._next_check is None and any(line.buffer for line in self.lines.values()):
-            self._watch_buffers()
+        self._patience.watch()
 
     def renewed(self) -> None:
         """Go on after the lease was in doubt: start what is in hand, and look for more."""
@@ -248,9 +246,9 @@ class Runner:
             if attempt.stopped is None:
                 attempt.tell(Interrupted("the worker stopped before the job was done"))
             running.cancel()
-        for running in self._lost.values():
+        for running in self._lost:
             running.cancel()
-        if waited := [*stopped.values(), *self._lost.values()]:
+        if waited := [*stopped.values(), *self._lost]:
             # One that swallows its cancellation is left behind; its ack would be refused anyway.
             await asyncio.wait(waited, timeout=LAST_SECONDS)
         if sure := [one for attempt, one in stopped.items() if self._pool(attempt).sure]:
@@ -343,8 +341,7 @@ class Runner:
             line.buffer.appendleft(job)
         for line in dict.fromkeys(line for line, _ in jobs):
             self._freed(line)
-            if line.buffer and self._next_check is None:
-                self._watch_buffers()
+        self._patience.watch()
 
     def _freed(self, line: Line) -> None:
         self._fill(line)
@@ -371,7 +368,7 @@ class Runner:
                 ending = await plan.run(plan.task, attempt)
             seconds = perf_counter() - attempt.began
             if attempt.given_up:
-                self._stopped_after_all(line, attempt)
+                self._lost.stopped_after_all(line, attempt)
             else:
                 if ending is COMPLETED:
                     self._acker.completed(attempt.job, seconds, keep=plan.history)
@@ -407,31 +404,11 @@ class Runner:
         """End an attempt in the books that does not stop, and count its slot as lost."""
         if attempt not in self._running:
             return
-        self._lost[attempt] = self._running.pop(attempt)
+        running = self._running.pop(attempt)
         self._end_without(attempt)
-        job, line = attempt.job, self.lines[attempt.job.queue]
-        line.lost += 1
-        log.error(
-            "job %s %s: does not stop, and runs on in its slot, which is lost until it ends; lost "
-            "of queue %s: %d of %d slots",
-            *(job.task, job.id, job.queue, line.lost, line.concurrency),
-        )
         if not self._running:
             self._idle.set()
-        if line.lost * 2 >= line.concurrency:
-            self._too_many_lost(f"{line.lost} of {line.concurrency} slots of queue {job.queue}")
-        elif what := self.rooms.half_lost(self._tasks[job.task], self._lost):
-            self._too_many_lost(what)
-
-    def _stopped_after_all(self, line: Line, attempt: Attempt) -> None:
-        if self._lost.pop(attempt, None) is None:
-            return  # the worker ends
-        line.lost -= 1
-        job = attempt.job
-        log.warning(
-            "job %s %s: has ended after all, %.3f s after its start; its slot is free again",
-            *(job.task, job.id, perf_counter() - attempt.began),
-        )
+        self._lost.add(self.lines[attempt.job.queue], attempt, running)
 
     def _fill(self, line: Line) -> None:
         """Start what is in hand while slots are free."""
@@ -444,20 +421,8 @@ class Runner:
             self.batches.join(line)
         line.filling = False
 
-    def _watch_buffers(self) -> None:
-        newest = [(line, line.buffer[-1]) for line in self.lines.values() if line.buffer]
-        loop = asyncio.get_running_loop()
-        self._next_check = loop.call_later(LONGEST_WAIT_SECONDS, self._look_at_buffers, newest)
-
-    def _look_at_buffers(self, newest: list[tuple[Line, Claimed]]) -> None:
-        """Hand back lines in which what was in hand at the last look has not all begun."""
-        self._next_check = None
-        for line, job in newest:
-            if any(waiting is job for waiting in line.buffer):
-                line.slowed(LONGEST_WAIT_SECONDS)
-                for waiting in line.take_out(lambda _: True):
-                    self._acker.not_completed(waiting, UNSTARTED)
-                # With the lease in doubt nothing runs, so no end of a job would wake the claimer.
-                self._wake.set()
-        if any(line.buffer for line in self.lines.values()):
-            self._watch_buffers()
+    def _give_back(self, line: Line) -> None:
+        for waiting in line.take_out(lambda _: True):
+            self._acker.not_completed(waiting, UNSTARTED)
+        # With the lease in doubt nothing runs, so no end of a job would wake the claimer.
+        self._wake.set()

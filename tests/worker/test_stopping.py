@@ -9,7 +9,7 @@ import pytest
 
 from jobqueue import JobQueue
 from jobqueue.core.settings import WorkerSettings
-from jobqueue.worker import runner
+from jobqueue.worker import patience
 from jobqueue.worker.worker import Farewell, Worker
 from tests.waiting import auntil
 from tests.worker.books import Books
@@ -20,7 +20,7 @@ def test_a_stopping_worker_finishes_what_runs_and_hands_back_what_it_has_not_sta
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What waits behind long jobs goes back in any case; here only stopping may be the reason.
-    monkeypatch.setattr(runner, "LONGEST_WAIT_SECONDS", 60.0)
+    monkeypatch.setattr(patience, "LONGEST_WAIT_SECONDS", 60.0)
     jobs = JobQueue()
     finished: list[int] = []
 
