@@ -74,7 +74,8 @@ class PauseReader:
     A notification is a hint, the books are the truth: where nobody listens they are read often.
 
     in_hand: gives the jobs that are here.
-    changed: called when something else is paused than before.
+    changed: called when something else is paused than before. read: called whenever the books were
+        read, for what else is told in the same way.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class PauseReader:
         in_hand: Callable[[], Collection[Held]],
         changed: Callable[[], None],
         *,
+        read: Callable[[], None],
         seconds: float,
     ) -> None:
         self.told = asyncio.Event()
@@ -96,6 +98,7 @@ class PauseReader:
         self._paused = paused
         self._in_hand = in_hand
         self._changed = changed
+        self._read = read
         self._seconds = seconds
 
     def listened(self, *, hears: bool) -> None:
@@ -120,6 +123,7 @@ class PauseReader:
     async def read(self) -> None:
         """Read what is paused. Raises psycopg.Error."""
         found = await self._link.run(pauses.list_pauses())
+        self._read()
         queues = frozenset(one.name for one in found if one.kind == "queue")
         tasks = frozenset(one.name for one in found if one.kind == "task")
         keys = frozenset((one.name, one.key) for one in found if one.kind == "key")

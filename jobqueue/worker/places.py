@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import psycopg
 
@@ -16,9 +17,9 @@ from jobqueue.worker.link import Link
 
 log = logging.getLogger("jobqueue.worker")
 
-# Between looks whether a queue has a limit now; and between shares of one that has.
-LOOK_SECONDS = 1.0
+# Between shares of a queue that has a limit, and after a look that failed.
 SHARE_SECONDS = 0.2
+FAILED_SECONDS = 1.0
 
 
 class Places:
@@ -28,9 +29,13 @@ class Places:
     renewed: called when there may be more places than before.
     """
 
+    called: asyncio.Event
+    """set when queues may have other limits than before"""
+
     def __init__(
         self, link: Link, lease: Lease, lines: Mapping[str, Line], renewed: Callable[[], None]
     ) -> None:
+        self.called = asyncio.Event()
         self._link = link
         self._lease = lease
         self._lines = lines
@@ -48,14 +53,18 @@ class Places:
             await self._share(queue)
 
     async def run(self) -> None:
-        """Look again and again for as long as the worker lives."""
+        """Look when it is called, and while a queue is limited again and again."""
         while True:
-            await asyncio.sleep(SHARE_SECONDS if self._limited else LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SHARE_SECONDS if self._limited else None):
+                    await self.called.wait()
+            self.called.clear()
             try:
                 await self.look()
             except psycopg.Error as error:
                 log.warning("places of limited queues: failed (%s)", one_line(error))
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(FAILED_SECONDS)
+                self.called.set()
             if self._limited:
                 self._renewed()
 

@@ -186,6 +186,7 @@ class Worker:
         )
         self._pauses = PauseReader(
             self._claims, self._lease, paused, self._runner.in_hand, self._pauses_changed,
+            read=self._places.called.set,
             seconds=settings.heartbeat_seconds,
         )  # fmt: skip
         self._leader = Leader(self._lease.name, self._claims, self._leads, duties(settings, jobs))

@@ -8,6 +8,7 @@ DROP TRIGGER leave_gate ON jobqueue.jobs;
 UPDATE jobqueue.jobs SET state = 'available' WHERE state = 'gated';
 DROP FUNCTION jobqueue.share_places;
 DROP TABLE jobqueue.queue_places;
+DROP TRIGGER tell_of_limits ON jobqueue.queues;
 ALTER TABLE jobqueue.queues DROP COLUMN concurrency;
 DROP TABLE jobqueue.rates, jobqueue.gate_calls, jobqueue.limits CASCADE;
 DROP FUNCTION jobqueue.stop_at_gate, jobqueue.leave_gate, jobqueue.limit_changes, jobqueue.hold_v1,

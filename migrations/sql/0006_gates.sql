@@ -1144,6 +1144,10 @@ ALTER TABLE jobqueue.queues ADD COLUMN concurrency integer CHECK (concurrency >=
 COMMENT ON COLUMN jobqueue.queues.concurrency IS
     'how many of its jobs run at once, by all workers together; NULL: as many as they have slots';
 
+-- Workers hear of limits of queues as they hear of pauses.
+CREATE TRIGGER tell_of_limits AFTER INSERT OR DELETE OR UPDATE OF concurrency ON jobqueue.queues
+    FOR EACH STATEMENT EXECUTE FUNCTION jobqueue.tell_of_pauses();
+
 -- How many of a limited queue's places each worker has. They go with its row: when it leaves, or when
 -- it is struck off and its jobs are taken back, in that very transaction.
 CREATE TABLE jobqueue.queue_places (
