@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, NoReturn
 import orjson
 
 from jobqueue.store.claims import Claimed
-from jobqueue.worker.processes.messages import EXIT_LOST, TOKEN, Setup, Splitter, line
+from jobqueue.worker.processes.messages import EXIT_LOST, TOKEN, Setup, Splitter, claimed, line
 
 CHUNK_BYTES = 65_536
 
@@ -59,7 +59,7 @@ class Channel:
             # The worker took back those with lower numbers before they were begun.
             there, wants_result, begins_until, *job = orjson.loads(self._next_line())
             if there == number:
-                return Given(number, wants_result, begins_until, Claimed._make(job))
+                return Given(number, wants_result, begins_until, claimed(job))
 
     def say(self, *parts: Any) -> None:  # noqa: ANN401 - any JSON
         """Send a message."""

@@ -29,6 +29,7 @@ from jobqueue.worker.processes.messages import (
     Outcome,
     Setup,
     Splitter,
+    claimed_parts,
     line,
     outcome,
 )
@@ -181,7 +182,8 @@ class ChildProcess(asyncio.Protocol):
         added, self._added = self._added, []
         self._write(
             b"".join(
-                line(call.number, call.wants_result, call.begins_until, *call.job) for call in added
+                line(call.number, call.wants_result, call.begins_until, *claimed_parts(call.job))
+                for call in added
             )
         )
         with suppress(OSError):  # it has died; its end is told in a moment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import orjson
 
 from jobqueue.core.outcome import Described, Kind, Verdict
+from jobqueue.store.claims import Claimed, More
 
 TOKEN = Struct("=I")
 """A job's number within its child, from 1; it is written and read whole."""
@@ -92,6 +94,17 @@ def outcome(fields: Fields) -> Outcome:
     """Read how a job ended."""
     given: Fields = {**fields, "kind": Kind(fields["kind"])}
     return Outcome(**given)
+
+
+def claimed_parts(job: Claimed) -> tuple[object, ...]:
+    """Give a job as it is written in a message."""
+    return job if job.more is None else (*job[:-1], tuple(job.more))
+
+
+def claimed(parts: Iterable[Any]) -> Claimed:
+    """Read a job from a message."""
+    job = Claimed._make(parts)
+    return job if job.more is None else job._replace(more=More(*job.more))
 
 
 def line(*parts: object) -> bytes:
