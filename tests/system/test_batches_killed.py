@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,10 +100,10 @@ def recorded(crew: Crew, task: str, killed: dict[int, float]) -> tuple[list[Ran]
         this = (pid, tuple(it["numbers"]))
         if "began" in it:
             open_[this] = len(ran)
-            ran.append(Ran(this[1], (it["began"],), it["began"], None))
+            ran.append(Ran(this[1], (it["began"],), it["began"], None, killed.get(pid)))
         else:
             at = open_.pop(this)
-            ran[at] = Ran(this[1], ran[at].taken, ran[at].began, it["ended"])
+            ran[at] = replace(ran[at], ended=it["ended"])
     for (pid, _), at in open_.items():
         ends[at] = killed[pid]
     return ran, ends

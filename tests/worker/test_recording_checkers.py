@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.worker import batches_kept, pauses_kept
@@ -41,6 +43,7 @@ def test_batches_that_are_right() -> None:
     batches_kept.check_waits(ran, wait=0.5, slack=0.01)
     batches_kept.check_once(ran, {1, 2, 3})
     batches_kept.check_apart(ran, {1: 2.5})
+    batches_kept.check_once([replace(batch(1), killed=2.5), batch(1)], {1})
 
 
 def test_what_is_wrong_with_batches_is_found() -> None:
@@ -49,7 +52,13 @@ def test_what_is_wrong_with_batches_is_found() -> None:
             batches_kept.check_sizes(ran, size=2)
     with pytest.raises(AssertionError, match=r"held 0\.500 s"):
         batches_kept.check_waits([batch(1)], wait=0.3, slack=0.1)
-    for ran in ([batch(1), batch(1)], [batch(1, ended=None)], [batch(1), batch(2)]):
+    lived_on = replace(batch(1), killed=4.0)
+    for ran in (
+        [batch(1), batch(1)],
+        [lived_on, batch(1)],
+        [batch(1, ended=None)],
+        [batch(1), batch(2)],
+    ):
         with pytest.raises(AssertionError):
             batches_kept.check_once(ran, {1})
     with pytest.raises(AssertionError, match="two batches at once"):
