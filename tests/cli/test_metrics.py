@@ -84,7 +84,7 @@ def test_the_exporter_shows_the_fleet_and_marks_what_is_old(shell: Shell, books:
     depth = 'jobqueue_queue_jobs{queue="email",state="available"} 3.0'
     books.rows("INSERT INTO jobqueue.queues (name) VALUES ('email')")
     books.rows(
-        "INSERT INTO jobqueue.queue_samples VALUES ('email', 3,0,0,0,0, false, now(), now())"
+        "INSERT INTO jobqueue.queue_samples VALUES ('email', 3,0,0,0,0,0, false, now(), now())"
     )
     books.rows("INSERT INTO jobqueue.fleet_sample VALUES (now(), 1, 3, 0, 0, NULL, 0, 0)")
     with started(shell, "exporter", "--port", f"127.0.0.1:{port}"):
@@ -111,7 +111,7 @@ def test_the_exporter_shows_the_fleet_and_marks_what_is_old(shell: Shell, books:
 def test_the_sample_is_shown_without_counting(shell: Shell, books: Books) -> None:
     assert "no queue has been sampled yet" in shell.quick("stats", "--sampled").stdout
     books.rows(
-        "INSERT INTO jobqueue.queue_samples VALUES ('email', 1200000,0,0,0,4, true, now(), now())"
+        "INSERT INTO jobqueue.queue_samples VALUES ('email', 1200000,0,0,0,0,4, true, now(), now())"
     )
     shown = shell.quick("stats", "--sampled").stdout
     assert "~1,200,000" in shown

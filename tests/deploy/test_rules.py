@@ -129,7 +129,9 @@ def test_an_alert_fires_when_it_should_and_clears(alert: str, tmp_path: Path) ->
 def shown() -> Iterator[str]:
     """Give the names of all series that exporter and worker show."""
     reader = FleetReader("postgresql://localhost/nowhere")
-    queue = QueueMetrics("email", 1, 1, 1, 1, 1, False, 1.0, 1, 1.0, 1.0, 0.1, 0.1, 0.2, 0.3, 1.0)
+    queue = QueueMetrics(
+        "email", 1, 1, 1, 1, 1, 1, False, 1.0, 1, 1.0, 1.0, 0.1, 0.1, 0.2, 0.3, 1.0
+    )
     fleet = FleetMetrics(1, 0, 10, 0, 5, 4, 3, 2.0, 1, 1.0, 1.0, 1.0)
     reader.seen = Seen(time.monotonic(), [queue], fleet, leads=True)
     reader.failed = False
