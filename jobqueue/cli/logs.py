@@ -16,10 +16,10 @@ from jobqueue.observe.logs.redaction import Redaction
 from jobqueue.worker.application import load_attribute
 
 
-def parse_logged(text: str | float) -> float:
-    """Read `all`, `10%` or `failed` as a share; a default comes as a number."""
-    if not isinstance(text, str):
-        return text
+def parse_logged(text: str) -> float | None:
+    """Read `all`, `10%` or `failed` as a share; None: `auto`."""
+    if text == "auto":
+        return None
     try:
         return parse_share(text)
     except ConfigurationError as error:
@@ -36,15 +36,15 @@ LogFormatOption = Annotated[
     ),
 ]
 LogJobs = Annotated[
-    float,
+    float | None,
     typer.Option(
         parser=parse_logged,
-        metavar="[all|N%|failed]",
+        metavar="[auto|all|N%|failed]",
         envvar="JOBQUEUE_LOG_JOBS",
         show_envvar=True,
-        show_default="all",
+        show_default="auto",
         help="Which attempts have a line in the log: all, those that fail and N% of the others, or "
-        "those that fail.",
+        "those that fail; auto is all of them until 200 complete in a second.",
     ),
 ]
 Redact = Annotated[

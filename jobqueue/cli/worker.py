@@ -194,7 +194,7 @@ def worker(
     metrics_port: MetricsPort = None,
     log_level: LogLevel = "info",
     log_format: LogFormatOption = LogFormat.AUTO,
-    log_jobs: LogJobs = 1.0,
+    log_jobs: LogJobs = None,
     redact: Redact = None,
     redact_with: RedactWith = None,
 ) -> None:

@@ -37,7 +37,8 @@ class WorkerSettings:
         killed, or its slot given up as lost.
     blocked_seconds: how long a job may keep the event loop to itself before that is said.
     longest_block_seconds: for how long at most the lease is kept while the event loop is blocked.
-    logged_share: of the attempts that complete, how many have a line in the log: from 0 to 1.
+    logged_share: of the attempts that complete, how many have a line in the log: from 0 to 1; None:
+        all, as long as they are few.
     """
 
     queues: dict[str, int] = field(default_factory=lambda: {"default": DEFAULT_CONCURRENCY})
@@ -57,7 +58,7 @@ class WorkerSettings:
     stop_seconds: float = 5.0
     blocked_seconds: float = 0.5
     longest_block_seconds: float = 600.0
-    logged_share: float = 0.0
+    logged_share: float | None = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what no worker can work with: raise ConfigurationError."""
@@ -79,10 +80,10 @@ class WorkerSettings:
             ("address space of a process", self.process_address_bytes),
         ):
             _at_least(name, 1 if number is None else number, 1)
-        _at_least("logged share", self.logged_share, 0.0)
+        _at_least("logged share", self.logged_share or 0.0, 0.0)
         _at_most("lease", self.lease_seconds, LONGEST_SECONDS)
         _at_most("history days", self.history_days, 365_000)
-        _at_most("logged share", self.logged_share, 1.0)
+        _at_most("logged share", self.logged_share or 0.0, 1.0)
         _at_most("processed days", self.processed_days, 365_000)
 
     @property

@@ -21,6 +21,11 @@ log = logging.getLogger("jobqueue.worker")
 LONGEST_ARGS = 10_000
 """Characters of a failed job's arguments that are shown in its line."""
 
+MOST_LINES = 200
+"""Lines of attempts that complete, a second, beside which the others are sampled."""
+SHARE_BEYOND = 0.001
+"""Of those others, how many have a line."""
+
 WORDS = {
     Kind.RETRIED: "to be tried again",
     Kind.SNOOZED: "snoozed",
@@ -40,21 +45,35 @@ LEVELS = {
 class Noted:
     """Counts attempts and logs them.
 
-    logged_share: of the attempts that complete, how many have a line: from 0, none, to 1, all.
+    logged_share: of the attempts that complete, how many have a line: from 0, none, to 1, all. None:
+        all, but in a second that has MOST_LINES of them only few of the others.
     """
 
     def __init__(
-        self, tallies: Tallies, logged_share: float, chance: Callable[[], float] = random.random
+        self,
+        tallies: Tallies,
+        logged_share: float | None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.tallies = tallies
         self._share = logged_share
         self._chance = chance
+        self._second = 0
+        self._completed = 0
 
     def completed(self, job: Claimed, began: float, seconds: float) -> None:
         """Note an attempt that completed its job. began: by `perf_counter`."""
         self.tallies.completed(job, began, seconds)
-        if self._share and (self._share >= 1 or self._chance() < self._share):
-            self._log_completed(job, seconds)
+        share = self._share if self._share is not None else self._share_in(int(began + seconds))
+        if share and (share >= 1 or self._chance() < share):
+            self._log_completed(job, seconds, share)
+
+    def _share_in(self, second: int) -> float:
+        """Give the share to be logged of what completes in this second."""
+        if second != self._second:
+            self._second, self._completed = second, 0
+        self._completed += 1
+        return 1.0 if self._completed <= MOST_LINES else SHARE_BEYOND
 
     def ended(
         self,
@@ -81,10 +100,10 @@ class Noted:
             extra=said(partial(_failed, task, job, verdict, error, seconds)),
         )
 
-    def _log_completed(self, job: Claimed, seconds: float) -> None:
+    def _log_completed(self, job: Claimed, seconds: float, share: float) -> None:
         fields = _ended(job, Kind.COMPLETED, seconds)
-        if self._share < 1:
-            fields["sampled"] = self._share
+        if share < 1:
+            fields["sampled"] = share
         log.info(
             "job %s %s %s completed after %.3f s",
             *(job.task, job.id, _attempt(job), seconds),
