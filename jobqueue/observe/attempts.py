@@ -45,8 +45,8 @@ LEVELS = {
 class Noted:
     """Counts attempts and logs them.
 
-    logged_share: of the attempts that complete, how many have a line: from 0, none, to 1, all. None:
-        all, but in a second that has MOST_LINES of them only few of the others.
+    logged_share: of the attempts that complete, how many have a line: from 0, none, to 1, all.
+        None: all, but in a second that has MOST_LINES of them only few of the others.
     """
 
     def __init__(
