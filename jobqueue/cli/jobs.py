@@ -90,6 +90,7 @@ ANSWERS = {
     "running": "running: a worker has it; wait until this attempt ends",
     "blocked": "blocked: needs something else to be done first",
     "waiting": "waiting: parked until its time or event comes",
+    "gated": "gated: waits for its limit; see why, and until about when, with `jobqueue jobs show`",
     "ended": "ended: nothing to be done; see `jobqueue jobs show`",
     "unknown": "unknown: it never was, or its history was dropped",
 }
@@ -103,7 +104,7 @@ def _act(url: str | None, job_id: UUID, statement: Statement[str], as_json: bool
         print_json({"id": job_id, "answer": answer})
     else:
         console.print(f"job {job_id}: {ANSWERS[answer]}", soft_wrap=True)
-    if answer in {"running", "blocked", "waiting", "ended", "unknown"}:
+    if answer in {"running", "blocked", "waiting", "gated", "ended", "unknown"}:
         raise typer.Exit(1)
 
 

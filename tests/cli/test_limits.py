@@ -50,3 +50,22 @@ def test_an_unknown_limit_is_named(shell: Shell, words: tuple[str, ...]) -> None
     done = shell.quick("limits", *words)
     assert done.returncode == 1
     assert "there is none" in done.stderr
+
+
+def test_jobs_at_a_gate_are_listed_shown_counted_and_cancelled(shell: Shell, books: Books) -> None:
+    shell.quick("limits", "set", "api", "--rate", "1/1h")
+    [(first,), (second,)] = books.rows(
+        "SELECT job_id FROM jobqueue.enqueue_gated_v1('greet', '[{}, {}]', 'default', 5, NULL,"
+        " NULL, 20, NULL, NULL, '1 day', NULL, 'skip', NULL, NULL, NULL, NULL, 'api', NULL, NULL)"
+    )
+    listed = shell.json("jobs", "list", "--state", "gated")
+    assert {job["id"] for job in listed} == {str(first), str(second)}
+    assert "gated" in shell.quick("jobs", "show", str(first)).stdout
+    assert shell.json("limits", "list")[0]["waiting"] == 2
+
+    retried = shell.quick("jobs", "retry", str(first))
+    assert retried.returncode == 1
+    assert "gated" in retried.stdout
+    assert shell.quick("jobs", "cancel", str(first)).returncode == 0
+    assert books.states() == {"cancelled": 1, "gated": 1}
+    assert shell.json("limits", "list")[0]["waiting"] == 1
